@@ -1,0 +1,90 @@
+"""The encoder contract as a base class: what a layer has to be for textseq to train, test and serve it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from textseq.errors import UsageError, problem
+
+
+class Encoder(keras.layers.Layer):
+    """A sequence encoder: `(batch, time, features)` in, `(batch, time, units)` out.
+
+    A subclass is registered with `@encoders.register("name")`, takes `units` first and gives every other argument a
+    default of a plain type (the constructor's signature is the schema of the config's `encoder` section). It writes
+    `call`, and `get_initial_state` where it can stream. Its config needs no code: Keras keeps the arguments.
+
+    Floating-point inputs arrive in the layer's compute dtype; states stay in float32 whatever the precision, so the
+    layer casts what it multiplies and nothing is cast behind its back.
+
+    Args:
+        units: Width of the output.
+        causal: Whether the output at a step may depend on that step and earlier ones only. Language models need it;
+            it is explicit, since a flag that follows from another ("bidirectional") is one that gets forgotten.
+        **kwargs: Arguments of `keras.layers.Layer` (`name`, `dtype`, `trainable`).
+
+    Raises:
+        UsageError: `units` is not a positive whole number.
+    """
+
+    def __init__(self, units: int, *, causal: bool = False, **kwargs: Any) -> None:
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+            raise UsageError(problem("encoder.units", "must be a whole number of at least 1", received=units))
+        self.units = units
+        self.causal = causal
+        self.supports_masking = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses a class without `call` when it is written, rather than at the first batch."""
+        super().__init_subclass__(**kwargs)
+        if cls.call is Encoder.call:
+            raise TypeError(f"{cls.__name__}: an encoder must define call(inputs, mask, initial_state, return_state).")
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        initial_state: Any = None,
+        return_state: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """Encodes a batch of sequences.
+
+        Args:
+            inputs: Features. `(batch, time, features)`
+            mask: True at real tokens, False at padding; None where all are real. `(batch, time)`
+            initial_state: The state that an earlier call returned, or `get_initial_state`'s; None for a fresh start.
+            return_state: Whether to return the state after the last real token too.
+            training: Whether dropout is on.
+
+        Returns:
+            The outputs `(batch, time, units)`, or `(outputs, state)` with `return_state`.
+        """
+        raise TypeError(f"{type(self).__name__} defines no call.")
+
+    def get_initial_state(self, batch_size: Any) -> Any:
+        """Returns the state before the first token: a nest of tensors, batch first, floats in float32.
+
+        One notion serves truncated backpropagation through time, generation and step-by-step serving.
+
+        Args:
+            batch_size: Rows of the batch.
+
+        Raises:
+            UsageError: The encoder carries no state.
+        """
+        raise UsageError(
+            problem(
+                f"encoder '{type(self).__name__}'",
+                "carries no state, so it can neither stream nor generate",
+                way_out="Define get_initial_state, or set task.carry_state to false",
+            )
+        )
+
+    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
+        """Returns the shape of the outputs: that of the inputs with `units` last."""
+        return (*tuple(input_shape)[:-1], self.units)

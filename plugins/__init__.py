@@ -1,0 +1,1 @@
+"""The encoders that come with textseq, one file each; found through entry points like anyone else's."""

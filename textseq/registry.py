@@ -130,6 +130,10 @@ class Registry:
             cause=self._causes.get(name) or (None if file else f"there is no module {module}"),
         )
 
+    def registered_by(self, module: str) -> list[str]:
+        """Returns the names that an imported module, or one inside it, registered."""
+        return sorted(name for name, cls in self._classes.items() if f"{cls.__module__}.".startswith(f"{module}."))
+
     def summary(self, name: str) -> str:
         """Returns the first line of the class's docstring."""
         return self._signature(name).summary

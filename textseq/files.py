@@ -1,0 +1,123 @@
+"""Writing so that a file is there whole or not at all, and so that a full disk is a sentence and not a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from textseq.errors import RunDirectoryError, RunFailedError, TextseqError, problem
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_BLOCK_BYTES = 4096
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` to write a file or a folder to; at the end it takes the place of `path`.
+
+    What was there before stays until then, and stays for good if the block raises.
+
+    Args:
+        path: Where the file or folder is to appear.
+
+    Raises:
+        RunFailedError: The disk is full or failed.
+        RunDirectoryError: Writing there is not allowed.
+    """
+    beside = path.with_name(f".{os.getpid()}.{path.name}")  # the ending stays: Keras goes by it
+    try:
+        with explained(path):
+            yield beside
+            _sync(beside)
+            _swap(beside, path)
+    finally:
+        _remove(beside)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns what the operating system says about writing to `path` into a sentence.
+
+    Raises:
+        RunFailedError: The disk is full or failed.
+        RunDirectoryError: Writing there is not allowed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _explanation(path, error) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file of lines and waits for the disk; first cuts off a line that a crash left unfinished.
+
+    Raises:
+        RunFailedError: The disk is full or failed.
+        RunDirectoryError: Writing there is not allowed.
+    """
+    with explained(path), path.open("a+b") as file:
+        file.truncate(_end_of_last_line(file))
+        file.write(f"{line}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _explanation(path: Path, error: OSError) -> TextseqError:
+    if error.errno in _NO_SPACE:
+        way_out = "What was written before is whole; make room and go on"
+        return RunFailedError(problem(str(path), "cannot be written, for the disk is full", way_out=way_out))
+    if error.errno in _NOT_ALLOWED:
+        way_out = "Choose a folder that you may write to"
+        return RunDirectoryError(problem(str(path), f"cannot be written: {error.strerror}", way_out=way_out))
+    return RunFailedError(problem(str(path), f"cannot be written: {error.strerror or error}"))
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or a folder with all that is in it, is on the disk."""
+    for item in [*path.rglob("*"), path] if path.is_dir() else [path]:
+        descriptor = os.open(item, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _swap(beside: Path, path: Path) -> None:
+    """Renames into place; only a folder, which cannot be replaced in one step, is moved out of the way first."""
+    old = path.with_name(f".{os.getpid()}.old.{path.name}")
+    if path.is_dir():
+        path.replace(old)
+    beside.replace(path)
+    _remove(old)
+    with suppress(OSError):  # some file systems cannot sync a folder; the file itself is safe
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _end_of_last_line(file: BinaryIO) -> int:
+    """Returns where the last whole line ends."""
+    position = file.seek(0, os.SEEK_END)
+    while position > 0:
+        start = max(position - _BLOCK_BYTES, 0)
+        file.seek(start)
+        newline = file.read(position - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        position = start
+    return 0

@@ -1,0 +1,222 @@
+"""The run directory: every file of a run by name, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from textseq.errors import RunDirectoryError, problem
+from textseq.files import append_line, explained, replacing
+
+# What belongs to a run; `--overwrite` deletes these and nothing else.
+_CONTENTS = (
+    *("config.yaml", "resolved.yaml", "plugins.json", "environment.json", "labels.json", "audit.json", "scores.json"),
+    *("tokenizer", "checkpoints", "tensorboard"),
+    *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "report.html"),
+)
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Make one with `create` for a run to come, with `open` for one that was made.
+
+    Args:
+        path: The run's own directory.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(cls, path: str | Path, *, overwrite: bool = False) -> RunDirectory:
+        """Makes the directory of a new run.
+
+        Args:
+            path: The run's own directory; its parents are made too.
+            overwrite: Whether to delete an earlier run that lies there. Nothing but a run's own files is ever deleted.
+
+        Raises:
+            RunDirectoryError: Something lies there already, or the directory cannot be made.
+        """
+        run = cls(path)
+        if run.path.is_dir() and any(run.path.iterdir()):
+            if not overwrite:
+                wrong = "holds a run already" if run.resolved.exists() else "is not empty"
+                raise RunDirectoryError(
+                    problem(
+                        str(run.path), wrong, way_out="Name another --run-dir, or pass --overwrite to replace a run"
+                    )
+                )
+            run._clear()
+        elif run.path.exists() and not run.path.is_dir():
+            raise RunDirectoryError(problem(str(run.path), "is a file, not a directory"))
+        with explained(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path, *, trained: bool = True) -> RunDirectory:
+        """Opens the directory of an earlier run.
+
+        Args:
+            path: The run's own directory.
+            trained: Whether a tokenizer and weights must be there; false to resume a run that was cut off early.
+
+        Raises:
+            RunDirectoryError: It is no run, or something of it is missing; says what.
+        """
+        run = cls(path)
+        if not run.path.is_dir():
+            raise RunDirectoryError(problem(str(run.path), "there is no such directory", way_out=_nearby(run.path)))
+        if not run.resolved.is_file():
+            raise RunDirectoryError(
+                problem(
+                    str(run.path),
+                    "is no run directory, for it has no resolved.yaml",
+                    way_out=_nearby(run.path) or "Name what `textseq train` wrote: --run-dir, or runs/<name>",
+                )
+            )
+        missing = [item.name for item in (run.tokenizer, run.weights) if trained and not item.exists()]
+        if missing:
+            raise RunDirectoryError(
+                problem(
+                    str(run.path),
+                    f"is half a run, without {' and '.join(missing)}",
+                    way_out="Its training did not reach the first validation; train it again",
+                )
+            )
+        return run
+
+    @property
+    def config(self) -> Path:
+        """The config as it was written."""
+        return self.path / "config.yaml"
+
+    @property
+    def resolved(self) -> Path:
+        """The config with every default."""
+        return self.path / "resolved.yaml"
+
+    @property
+    def plugins(self) -> Path:
+        """Where each component came from: module, version, sha256."""
+        return self.path / "plugins.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and machine."""
+        return self.path / "environment.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder of the fitted tokenizer."""
+        return self.path / "tokenizer"
+
+    @property
+    def labels(self) -> Path:
+        """The classes, for tasks that have them."""
+        return self.path / "labels.json"
+
+    @property
+    def audit(self) -> Path:
+        """What was found in the data."""
+        return self.path / "audit.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what resuming needs."""
+        return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        """The best weights."""
+        return self.path / "model.weights.h5"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line, as training went on."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        """The scores of the best weights, by split."""
+        return self.path / "scores.json"
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Writes a file whole: readers see the old one or the new one, never half of one."""
+        with replacing(self.path / name) as beside:
+            beside.write_text(text, encoding="utf-8")
+        return self.path / name
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Writes `value` as JSON; NumPy numbers become plain ones, NaN and infinity become null."""
+        return self.write_text(name, json.dumps(_plain(value), ensure_ascii=False, indent=2) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Reads a JSON file.
+
+        Raises:
+            RunDirectoryError: It is missing or is not JSON.
+        """
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RunDirectoryError(problem(str(self.path), f"cannot read {name}: {error.strerror}")) from error
+        except ValueError as error:
+            raise RunDirectoryError(problem(str(self.path / name), f"is not JSON: {error}")) from error
+
+    def append_jsonl(self, name: str, value: Any) -> None:
+        """Adds a line to a JSON Lines file, after cutting off a line that a crash left unfinished."""
+        append_line(self.path / name, json.dumps(_plain(value), ensure_ascii=False))
+
+    def read_jsonl(self, name: str) -> list[Any]:
+        """Reads the whole lines of a JSON Lines file; none where there is no file."""
+        path = self.path / name
+        if not path.is_file():
+            return []
+        with path.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def _clear(self) -> None:
+        """Deletes the run that lies here."""
+        strangers = [item.name for item in self.path.iterdir() if item.name not in _CONTENTS]
+        if strangers and not self.resolved.is_file():
+            raise RunDirectoryError(
+                problem(
+                    str(self.path),
+                    f"holds no run but other files ({', '.join(sorted(strangers)[:3])}), so it is left alone",
+                    way_out="Name another --run-dir",
+                )
+            )
+        with explained(self.path):
+            for name in _CONTENTS:
+                item = self.path / name
+                shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Returns `value` in types that JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _nearby(path: Path) -> str:
+    """Suggests the runs that lie in or beside a folder."""
+    for folder in (path, path.parent):
+        if folder.is_dir():
+            runs = sorted(str(item.parent) for item in folder.glob("*/resolved.yaml"))[:5]
+            if runs:
+                return f"Runs nearby: {', '.join(runs)}"
+    return ""

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs textseq into .venv if need be, then runs its checks: ruff, mypy and the tests.
+# Usage: scripts/test.sh [--slow] [arguments of pytest]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/environment.sh
+
+slow=(-m "not slow")
+if [ "${1:-}" = "--slow" ]; then slow=(); shift; fi
+
+make_environment test,baseline,quickstart,jax
+
+export HF_HUB_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONDONTWRITEBYTECODE=1
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+.venv/bin/python -m pytest -n 2 --dist loadfile "${slow[@]}" "$@"

@@ -1,0 +1,97 @@
+"""A run directory as a working model again: rebuilt from its config and weights, never unpickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from textseq.config import RunConfig, load_config
+from textseq.data.labels import Labels
+from textseq.data.sources import load_splits
+from textseq.data.tokenizers.base import Tokenizer, load_tokenizer
+from textseq.errors import DataError, RunDirectoryError, problem
+from textseq.model import TextModel
+from textseq.registry import tasks
+from textseq.rundir import RunDirectory
+from textseq.tasks.base import Prepared, Task
+from textseq.training.checkpoints import load_weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        directory: Where it lies.
+        config: As it was trained.
+        task: The task.
+        tokenizer: As it was fitted.
+        labels: The classes; None for tasks without.
+    """
+
+    directory: RunDirectory
+    config: RunConfig
+    task: Task
+    tokenizer: Tokenizer
+    labels: Labels | None
+
+    @cached_property
+    def model(self) -> TextModel:
+        """The model with the run's best weights."""
+        keras.config.set_dtype_policy(self.config.training.precision)
+        model = self.task.build_model(self.config, self.tokenizer.vocabulary_size, self.labels)
+        load_weights(model, self.directory.weights)
+        return model
+
+    def prepared(self) -> Prepared:
+        """The dataset, read and tokenised as it was for training."""
+        splits = load_splits(self.config.data, self.config.seed)
+        return self.task.prepare(self.config, splits, self.tokenizer, labels=self.labels)
+
+    def evaluate(self, split: str, progress: Any = None) -> dict[str, Any]:
+        """Scores the model on a split.
+
+        Raises:
+            DataError: There is no such split.
+        """
+        prepared = self.prepared()
+        if split not in prepared.splits:
+            raise DataError(
+                problem(
+                    "--split", f"the dataset has no split '{split}'", way_out=f"It has: {', '.join(prepared.splits)}"
+                )
+            )
+        return self.task.evaluate(self.model, prepared.splits[split], prepared, progress)
+
+
+def load_run(path: str | Path) -> Run:
+    """Opens a run directory.
+
+    Raises:
+        RunDirectoryError: It is no run directory, or something in it is missing.
+    """
+    directory = RunDirectory.open(path)
+    config = load_config(directory.resolved)
+    labels = Labels.from_json(directory.read_json("labels.json")) if directory.labels.is_file() else None
+    task = tasks.get(config.task.name)(**config.task.arguments)
+    return Run(directory, config, task, load_tokenizer(directory.tokenizer), labels)
+
+
+def require_task(run: Run, name: str, verb: str) -> None:
+    """Refuses a run whose task cannot do what a command needs.
+
+    Raises:
+        RunDirectoryError: The run was trained for another task.
+    """
+    if run.config.task.name != name:
+        raise RunDirectoryError(
+            problem(
+                str(run.directory.path),
+                f"`textseq {verb}` takes a run whose task is {name}",
+                received=run.config.task.name,
+            )
+        )

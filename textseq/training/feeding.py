@@ -1,0 +1,96 @@
+"""Hands a task's batches to `keras.Model.fit`, one epoch after the other, in the form each backend takes fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from textseq.tasks.base import Batches, Task
+
+_PREFETCH = 4
+
+
+class Feed(keras.callbacks.Callback):
+    """Knows which epoch is on; as a callback, it hears it from `fit`.
+
+    Args:
+        task: Splits a batch into what `fit` takes.
+        batches: The task's training batches.
+        steps: Batches of an epoch, where the config limits them.
+        first_epoch: Where training begins.
+        first_step: Batches of the first epoch that were trained on before.
+    """
+
+    def __init__(
+        self, task: Task, batches: Batches, steps: int | None = None, first_epoch: int = 0, first_step: int = 0
+    ) -> None:
+        super().__init__()
+        self.task = task
+        self.batches = batches
+        self.first_epoch, self.first_step = first_epoch, first_step
+        self.current_epoch = first_epoch
+        self.tokens = 0
+        self._steps = steps
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch."""
+        found = self.batches.steps_per_epoch
+        return min(self._steps, found) if self._steps and found else int(self._steps or found or 0)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes the epoch whose batches `fit` asks for next."""
+        self.current_epoch = epoch
+
+    def read(self, first: int = 0) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
+        """Yields the current epoch's batches from batch `first` on."""
+        epoch = self.current_epoch
+        skipped = self.first_step if epoch == self.first_epoch else 0
+        for step, batch in enumerate(self.batches.epoch(epoch, first_step=skipped + first), start=skipped + first):
+            if step >= self.steps_per_epoch:
+                return
+            self.tokens += int(np.count_nonzero(batch["token_ids"]))
+            yield self.task.fit_arguments(batch)
+
+    def for_backend(self) -> Any:
+        """Returns what `fit` takes as x: a `tf.data.Dataset`, or a `PyDataset` where TensorFlow is not the backend."""
+        return self._tf_dataset() if keras.backend.backend() == "tensorflow" else _EpochDataset(self)
+
+    def _tf_dataset(self) -> Any:
+        """One signature for all lengths, so that `fit` traces its step once."""
+        import tensorflow as tf
+
+        example = self.task.fit_arguments(next(self.batches.epoch(self.first_epoch)))
+        fixed = getattr(self.batches, "fixed_shape", False)
+        signature = keras.tree.map_structure(lambda array: tf.TensorSpec(_shape(array, fixed), array.dtype), example)
+        return tf.data.Dataset.from_generator(self.read, output_signature=signature).prefetch(_PREFETCH)
+
+
+def _shape(array: np.ndarray, fixed: bool) -> tuple[int | None, ...]:
+    """Batch size is fixed; the time of a text's token ids is not."""
+    is_text = array.ndim == 2 and array.dtype == np.int32
+    return array.shape if fixed or not is_text else (array.shape[0], None)
+
+
+class _EpochDataset(keras.utils.PyDataset):
+    """The feed as Keras's sequence of batches; read in order, as `fit` does, each batch is made once."""
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self._feed = feed
+        self._position: tuple[int, int] | None = None
+        self._batches: Any = None
+
+    def __len__(self) -> int:
+        skipped = self._feed.first_step if self._feed.current_epoch == self._feed.first_epoch else 0
+        return self._feed.steps_per_epoch - skipped
+
+    def __getitem__(self, index: int) -> Any:
+        epoch = self._feed.current_epoch
+        if self._position != (epoch, index):
+            self._batches = self._feed.read(index)
+        self._position = (epoch, index + 1)
+        return next(self._batches)

@@ -1,0 +1,1 @@
+"""Datasets, tokenizers and batches: from rows of text to NumPy arrays."""

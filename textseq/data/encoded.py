@@ -1,0 +1,120 @@
+"""Token ids of a column of texts: in Arrow on disk, mapped into memory, read row by row without a copy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from textseq.data.tokenizers.base import Tokenizer
+
+_ROWS_AT_ONCE = 1000
+
+
+class EncodedTexts:
+    """Rows of token ids.
+
+    Args:
+        chunks: Arrow list arrays of unsigned integers; memory-mapped ones stay on disk.
+    """
+
+    def __init__(self, chunks: Sequence[pa.Array]) -> None:
+        self._values: list[np.ndarray] = []
+        self._offsets: list[np.ndarray] = []
+        for chunk in chunks:
+            if len(chunk):
+                self._offsets.append(chunk.offsets.to_numpy())
+                self._values.append(chunk.values.to_numpy())
+        counts = [len(offsets) - 1 for offsets in self._offsets]
+        self._first_rows = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        parts = [np.diff(offsets).astype(np.int32) for offsets in self._offsets]
+        self.lengths: np.ndarray = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+    @classmethod
+    def from_lists(cls, rows: Sequence[Any]) -> EncodedTexts:
+        """Makes rows in memory from lists or arrays of ids."""
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        filled = [np.asarray(row, np.uint32) for row in rows if len(row)]
+        values = np.concatenate(filled) if filled else np.zeros(0, np.uint32)
+        return cls([pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def row(self, index: int) -> np.ndarray:
+        """Returns one row's ids, without a copy."""
+        chunk = int(np.searchsorted(self._first_rows, index, side="right")) - 1
+        place = index - int(self._first_rows[chunk])
+        offsets = self._offsets[chunk]
+        return self._values[chunk][offsets[place] : offsets[place + 1]]
+
+    def rows(self, indices: Sequence[int] | np.ndarray, epoch: int = 0) -> list[np.ndarray]:
+        """Returns some rows' ids, without copies.
+
+        Args:
+            indices: Row numbers.
+            epoch: Counts only for rows that are sampled anew each epoch.
+        """
+        return [self.row(int(index)) for index in indices]
+
+
+class SampledTexts(EncodedTexts):
+    """Rows that a tokenizer with subword sampling cuts anew each epoch; a pure function of (seed, epoch, rows asked).
+
+    Lengths are those of the likeliest cut, which is close enough for bucketing.
+
+    Args:
+        dataset: The rows of text.
+        column: Their column.
+        tokenizer: With `samples`.
+        seed: The run's.
+    """
+
+    def __init__(self, dataset: Any, column: str, tokenizer: Tokenizer, *, seed: int) -> None:
+        encoded = encode_column(dataset, column, tokenizer)
+        self.__dict__.update(encoded.__dict__)
+        self._texts, self._column, self._tokenizer, self._seed = dataset, column, tokenizer, seed
+
+    def rows(self, indices: Sequence[int] | np.ndarray, epoch: int = 0) -> list[np.ndarray]:
+        """Returns a random segmentation of some rows."""
+        wanted = [int(index) for index in indices]
+        texts = [text or "" for text in self._texts[wanted][self._column]]
+        generator = np.random.default_rng([self._seed, epoch, *wanted[:1], len(wanted)])
+        return [np.asarray(ids, np.int32) for ids in self._tokenizer.encode_sampled(texts, generator)]
+
+
+def encode_column(dataset: Any, column: str, tokenizer: Tokenizer) -> EncodedTexts:
+    """Tokenises a column, in batches, and keeps the ids in `datasets`' cache as the smallest type that holds them.
+
+    Args:
+        dataset: A `datasets.Dataset`.
+        column: The texts' column; null counts as an empty text.
+        tokenizer: Fitted.
+    """
+    from datasets import Features, LargeList, Value
+
+    name = np.dtype(tokenizer.id_type).name
+    ids_type = pa.from_numpy_dtype(tokenizer.id_type)
+
+    def encode(batch: dict[str, list[str | None]]) -> dict[str, Any]:
+        rows = tokenizer.encode([text or "" for text in batch[column]])
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]))
+        filled = [np.asarray(row, tokenizer.id_type) for row in rows if len(row)]
+        values = pa.array(np.concatenate(filled) if filled else np.zeros(0, tokenizer.id_type), type=ids_type)
+        return {"token_ids": pa.LargeListArray.from_arrays(offsets, values)}
+
+    key = f"{dataset._fingerprint}-{column}-{tokenizer.fingerprint}"
+    encoded = dataset.select_columns([column]).map(
+        encode,
+        batched=True,
+        batch_size=_ROWS_AT_ONCE,
+        remove_columns=[column],
+        features=Features({"token_ids": LargeList(Value(name))}),
+        new_fingerprint=hashlib.sha256(key.encode()).hexdigest()[:16],
+    )
+    return EncodedTexts(encoded.data.column("token_ids").chunks)

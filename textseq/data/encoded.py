@@ -100,16 +100,16 @@ def encode_column(dataset: Any, column: str, tokenizer: Tokenizer) -> EncodedTex
     name = np.dtype(tokenizer.id_type).name
     ids_type = pa.from_numpy_dtype(tokenizer.id_type)
 
-    def encode(batch: dict[str, list[str | None]]) -> dict[str, Any]:
-        rows = tokenizer.encode([text or "" for text in batch[column]])
+    def encode(table: pa.Table) -> pa.Table:
+        rows = tokenizer.encode([text or "" for text in table.column(column).to_pylist()])
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
         offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]))
         filled = [np.asarray(row, tokenizer.id_type) for row in rows if len(row)]
         values = pa.array(np.concatenate(filled) if filled else np.zeros(0, tokenizer.id_type), type=ids_type)
-        return {"token_ids": pa.LargeListArray.from_arrays(offsets, values)}
+        return pa.table({"token_ids": pa.LargeListArray.from_arrays(offsets, values)})
 
     key = f"{dataset._fingerprint}-{column}-{tokenizer.fingerprint}"
-    encoded = dataset.select_columns([column]).map(
+    encoded = dataset.select_columns([column]).with_format("arrow").map(
         encode,
         batched=True,
         batch_size=_ROWS_AT_ONCE,

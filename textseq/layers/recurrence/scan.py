@@ -54,5 +54,7 @@ def _scan_tensorflow(
         return count + 1, carry, [target.write(now, part) for target, part in zip(targets, kept, strict=True)]
 
     # XLA needs the bound to differentiate the loop; it costs nothing measurable elsewhere.
-    _, carry, targets = tf.while_loop(lambda count, *_: count < time, body, (0, carry, targets), maximum_iterations=time)
+    _, carry, targets = tf.while_loop(
+        lambda count, *_: count < time, body, (0, carry, targets), maximum_iterations=time
+    )
     return carry, [target.stack() for target in targets]

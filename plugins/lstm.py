@@ -1,0 +1,85 @@
+"""LSTM: gates that let a state, and its gradient, last.
+
+Source: Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735; Gers et al. 2000 (forget gate),
+https://doi.org/10.1162/089976600300015015.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from textseq.encoder import Encoder
+from textseq.layers.recurrence import RecurrentStack
+from textseq.registry import encoders
+
+
+@encoders.register("lstm")
+class LSTM(Encoder):
+    """Long short-term memory, in both directions unless causal.
+
+    Args:
+        units: Width of the outputs; even unless causal, for each direction has half.
+        causal: One direction, so that no step sees the future; otherwise both.
+        depth: Layers.
+        dropout: Fraction of each layer's inputs dropped in training, 0 to 1.
+        variational: Whether a sequence drops the same features at every step.
+        recurrent_dropout: Fraction of the state dropped where it enters the recurrent product, 0 to 1.
+        layer_norm: Whether each layer's outputs are normalised.
+        residual: Whether a layer's inputs are added to its outputs, where both have one width.
+        forget_bias: The forget gates at first: "one" (open), "zero", or "chrono" (open for 1 to `chrono_length` steps).
+        chrono_length: Longest memory that "chrono" begins with, in steps.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        causal: bool = False,
+        depth: int = 1,
+        dropout: float = 0.0,
+        variational: bool = False,
+        recurrent_dropout: float = 0.0,
+        layer_norm: bool = False,
+        residual: bool = False,
+        forget_bias: Literal["one", "zero", "chrono"] = "one",
+        chrono_length: int = 100,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, causal=causal, **kwargs)
+        self.stack = RecurrentStack(
+            "lstm",
+            units,
+            depth=depth,
+            causal=causal,
+            dropout=dropout,
+            variational=variational,
+            recurrent_dropout=recurrent_dropout,
+            layer_norm=layer_norm,
+            residual=residual,
+            forget_bias=forget_bias,
+            chrono_length=chrono_length,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights."""
+        self.stack.build(input_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        initial_state: Any = None,
+        return_state: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """Returns `(batch, time, units)`; padded steps repeat the state before them."""
+        return self.stack(
+            inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training
+        )
+
+    def get_initial_state(self, batch_size: Any) -> Any:
+        """Returns zeros: for each layer h and c, `(batch, units)`."""
+        return self.stack.get_initial_state(batch_size)

@@ -1,0 +1,123 @@
+"""One recurrent layer in one direction: its weights, and a call."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from textseq.layers.recurrence.cells import CELLS
+from textseq.layers.recurrence.operation import recur
+
+ForgetBias = Literal["one", "zero", "chrono"]
+
+
+class RecurrentLayer(keras.layers.Layer):
+    """RNN, GRU or LSTM over `(batch, time, features)`, forwards or backwards.
+
+    Padded steps, wherever they are, carry the state over, so that padding changes nothing.
+
+    Args:
+        cell: "rnn", "gru" or "lstm".
+        units: Width of the state and the outputs.
+        reverse: Whether it reads from the end; outputs stay in the inputs' order.
+        recurrent_dropout: Fraction of h dropped where it enters the recurrent product, the same at each step.
+        forget_bias: LSTM's forget gates at first: "one" (open), "zero", or "chrono" (open for 1 to `chrono_length`
+            steps, Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188).
+        chrono_length: Longest memory that "chrono" begins with, in steps.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        units: int,
+        *,
+        reverse: bool = False,
+        recurrent_dropout: float = 0.0,
+        forget_bias: ForgetBias = "one",
+        chrono_length: int = 100,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.cell, self.units, self.reverse = cell, units, reverse
+        self.recurrent_dropout = recurrent_dropout
+        self.forget_bias: ForgetBias = forget_bias
+        self.chrono_length = chrono_length
+        self.seed_generator = keras.random.SeedGenerator()
+        self._equations = CELLS[cell]
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights: Glorot kernels, an orthogonal recurrent kernel for each gate."""
+        features, units, gates = int(input_shape[-1]), self.units, self._equations.gates
+        seed = keras.random.SeedGenerator(self.seed_generator.next(ordered=False)[0])
+
+        def blocks(initializer: Any, rows: int) -> Any:
+            return lambda shape, dtype=None: ops.concatenate(
+                [initializer(seed=seed)((rows, units), dtype=dtype) for _ in range(gates)], -1
+            )
+
+        def weight(name: str, shape: tuple[int, ...], initializer: Any) -> Any:
+            return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+
+        rows = self._equations.bias_rows
+        bias_shape = (gates * units,) if rows == 1 else (rows, gates * units)
+        self.kernel = weight("kernel", (features, gates * units), blocks(keras.initializers.GlorotUniform, features))
+        self.recurrent_kernel = weight(
+            "recurrent_kernel", (units, gates * units), blocks(keras.initializers.Orthogonal, units)
+        )
+        self.bias = weight("bias", bias_shape, lambda shape, dtype=None: self._first_bias(shape, dtype))
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any,
+        initial_state: Any = None,
+        training: bool | None = None,
+    ) -> tuple[Any, list[Any]]:
+        """Runs over time.
+
+        Args:
+            inputs: `(time, batch, features)`
+            mask: 1.0 at real steps. `(time, batch, 1)`
+            initial_state: List of `(batch, units)` tensors; None for zeros.
+            training: Whether dropout is on.
+
+        Returns:
+            Outputs `(time, batch, units)`, and the final state.
+        """
+        batch = ops.shape(inputs)[1]
+        state = self.get_initial_state(batch) if initial_state is None else initial_state
+        drop = None
+        if training and self.recurrent_dropout:
+            ones = ops.ones((batch, self.units), self.variable_dtype)
+            drop = keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+        outputs, final = recur(
+            self._equations,
+            inputs,
+            (self.kernel, self.recurrent_kernel, self.bias),
+            tuple(state),
+            mask=mask,
+            recurrent_mask=drop,
+            reverse=self.reverse,
+            operands=self.compute_dtype,
+        )
+        return outputs, list(final)
+
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """Returns zeros: h, and c for an LSTM. `(batch, units)` each."""
+        return [ops.zeros((batch_size, self.units), self.variable_dtype) for _ in range(self._equations.states)]
+
+    def _first_bias(self, shape: Any, dtype: Any) -> Any:
+        bias = np.zeros(shape)
+        units = self.units
+        if self.cell == "lstm" and self.forget_bias == "one":
+            bias[units : 2 * units] = 1.0
+        elif self.cell == "lstm" and self.forget_bias == "chrono":
+            draw = keras.random.uniform((units,), 1.0, max(self.chrono_length - 1.0, 1.0 + 1e-6), seed=self.seed_generator)
+            forget = np.log(ops.convert_to_numpy(draw))
+            bias[units : 2 * units], bias[:units] = forget, -forget
+        return ops.convert_to_tensor(bias, dtype)

@@ -166,6 +166,7 @@ class Block(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
         policy, scale = self.dtype_policy, (2 * depth) ** -0.5
         self.units, self.gated = units, activation == "swiglu"
         inner = max(round(units * feed_forward * (2 / 3 if self.gated else 1)), 1)

@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line: `textseq`."""
+
+from textseq.cli.main import main
+
+__all__ = ["main"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -122,3 +124,15 @@ def _epoch_line(epoch: int, epochs: int, scores: dict[str, float]) -> str:
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def counter(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields a function of (done, total) that draws a bar on a terminal, or None where nothing is to be shown."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

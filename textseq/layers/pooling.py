@@ -23,6 +23,7 @@ class Pooling(keras.layers.Layer):
 
     def __init__(self, kind: Kind, *, bidirectional: bool = False, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
         self.kind: Kind = kind
         self.bidirectional = bidirectional
         self.score: Any = None

@@ -48,6 +48,7 @@ class SelfAttention(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
         self.units, self.heads, self.kv_heads = units, heads, kv_heads
         self.causal, self.context, self.width = causal, context, units // heads
         spread = keras.initializers.VarianceScaling(initializer_scale**2, "fan_avg", "uniform")

@@ -42,6 +42,7 @@ class RecurrentLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
         self.cell, self.units, self.reverse = cell, units, reverse
         self.recurrent_dropout = recurrent_dropout
         self.forget_bias: ForgetBias = forget_bias
@@ -52,11 +53,10 @@ class RecurrentLayer(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the weights: Glorot kernels, an orthogonal recurrent kernel for each gate."""
         features, units, gates = int(input_shape[-1]), self.units, self._equations.gates
-        seed = keras.random.SeedGenerator(self.seed_generator.next(ordered=False)[0])
 
         def blocks(initializer: Any, rows: int) -> Any:
             return lambda shape, dtype=None: ops.concatenate(
-                [initializer(seed=seed)((rows, units), dtype=dtype) for _ in range(gates)], -1
+                [initializer()((rows, units), dtype=dtype) for _ in range(gates)], -1
             )
 
         def weight(name: str, shape: tuple[int, ...], initializer: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from keras import ops
 
 from textseq.layers.recurrence.cells import Cell
+from textseq.layers.recurrence.scan import scan
 
 
 def recur(
@@ -50,7 +51,7 @@ def recur(
 def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
     @ops.custom_gradient
     def forward(inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, *initial: Any) -> Any:
-        dtype = initial[0].dtype
+        dtype, units = initial[0].dtype, recurrent.shape[0]
         product = _product(operands, dtype)
         projected = _over_all_steps(product, inputs, kernel) + cell.input_bias(bias)
         recurrent_cast = ops.cast(recurrent, operands)  # once, not at each step
@@ -58,18 +59,16 @@ def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
 
         def step(carry: Any, now: Any) -> Any:
             gates_in, real = now
-            state = carry[:-1]
+            state = carry
             before = product(state[0] * drop, recurrent_cast)
             before = before if recurrent_bias is None else before + recurrent_bias
             new, saved = cell.step(gates_in, before, state)
             kept = tuple(real * a + (1 - real) * b for a, b in zip(new, state, strict=True))
-            out = (*kept, saved)
-            return out, out  # on TensorFlow, ops.scan wants outputs of the carry's shape
+            return kept, (*kept, saved)
 
-        nothing = ops.zeros((ops.shape(inputs)[1], cell.saved * recurrent.shape[0]), dtype)
-        last, trace = ops.scan(step, (*initial, nothing), (projected, mask), reverse=reverse)
+        widths = (units,) * cell.states + (cell.saved * units,)
+        final, trace = scan(step, initial, (projected, mask), output_widths=widths, reverse=reverse)
         states, saved = trace[:-1], trace[-1]
-        final = last[:-1]
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             d_outputs, *d_final = _upstream(args, upstream)
@@ -77,21 +76,17 @@ def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
             recurrent_t = ops.transpose(recurrent_cast)
 
             def step_back(carry: Any, now: Any) -> Any:
-                d_state = carry[:-1]
                 d_out, real, kept, after, before = now
-                d_state = (d_state[0] + d_out, *d_state[1:])
+                d_state = (carry[0] + d_out, *carry[1:])
                 through = tuple(real * d for d in d_state)
                 d_gates, d_before = cell.step_back(through, kept, after, before)
                 d_recurrent = product(cell.recurrent_gates(d_gates, kept), recurrent_t) * drop
                 d_previous = tuple(d + (1 - real) * skip for d, skip in zip(d_before, d_state, strict=True))
-                out = (d_previous[0] + d_recurrent, *d_previous[1:], d_gates)
-                return out, out
+                return (d_previous[0] + d_recurrent, *d_previous[1:]), (d_gates,)
 
-            zero = ops.zeros_like(projected[0])
-            first, trace_back = ops.scan(
-                step_back, (*d_final, zero), (d_outputs, mask, saved, states, previous), reverse=not reverse
-            )
-            d_gates = trace_back[-1]
+            sequences = (d_outputs, mask, saved, states, previous)
+            widths = (cell.gates * units,)
+            first, (d_gates,) = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not reverse)
             d_recurrent = cell.recurrent_gates(d_gates, saved)
             rows = _rows(d_gates)  # from here on, large products only
             d_inputs = _over_all_steps(product, d_gates, ops.transpose(kernel))
@@ -105,7 +100,7 @@ def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
                 d_bias,
                 ops.zeros_like(mask),
                 ops.zeros_like(drop),
-                *first[:-1],
+                *first,
             )
 
         return (states[0], *final), backward

@@ -1,60 +1,64 @@
-"""A loop over time on every backend, free of what `keras.ops.scan` asks of its step on TensorFlow.
+"""A loop over the steps of a sequence.
 
-`keras.ops.scan` wants each step's output in the structure and the shapes of the carry, and keeps the carry in arrays;
-a recurrence has a small carry and other things to keep, and at its sizes each operation in the loop is felt.
+`keras.ops.scan` on TensorFlow keeps its carry in arrays too, wants outputs of the carry's shape, and fails where the
+number of steps is not known; the loop below does none of it. Elsewhere Keras's is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
+from keras import ops, tree
 
-Step = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]
+Step = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def scan(
-    step: Step, carry: Sequence[Any], inputs: Sequence[Any], widths: Sequence[int], *, reverse: bool = False
-) -> tuple[list[Any], list[Any]]:
-    """Calls `step` for each time step, handing the carry on.
+def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ...], reverse: bool) -> tuple[Any, Any]:
+    """Runs `step(carry, slices) -> (carry, outputs)` over the first axis of some sequences.
 
     Args:
-        step: Takes the carry and the inputs of one time step, returns the next carry and what to keep of the step.
-        carry: Before the first step. `(batch, width)` each
-        inputs: At least one. `(time, batch, width)` each
-        widths: Width of each tensor that `step` keeps; their dtype is the carry's.
-        reverse: Whether to go from the last time step to the first.
+        step: One step.
+        carry: A tuple of tensors.
+        sequences: A nest of tensors `(time, batch, …)`.
+        output_widths: Last dimension of each output `(batch, width)`.
+        reverse: Whether to begin at the end; outputs keep the sequences' order.
 
     Returns:
-        The last carry, and what was kept, in the order of time. `(time, batch, width)` each
+        The last carry, and a tuple of outputs `(time, batch, width)`.
     """
-    if keras.backend.backend() == "tensorflow":
-        return _scan_tensorflow(step, list(carry), list(inputs), widths, reverse)
-    last, kept = ops.scan(step, list(carry), list(inputs), reverse=reverse)
-    return list(last), list(kept)
+    if keras.backend.backend() != "tensorflow":
+        carry, outputs = ops.scan(step, carry, sequences, reverse=reverse)
+        return carry, outputs
+    return _tensorflow_scan(step, carry, sequences, output_widths, reverse)
 
 
-def _scan_tensorflow(
-    step: Step, carry: list[Any], inputs: list[Any], widths: Sequence[int], reverse: bool
-) -> tuple[list[Any], list[Any]]:
+def _tensorflow_scan(
+    step: Step, carry: Any, sequences: Any, output_widths: tuple[int, ...], reverse: bool
+) -> tuple[Any, Any]:
     import tensorflow as tf
 
-    time, batch, dtype = tf.shape(inputs[0])[0], inputs[0].shape[1], carry[0].dtype
-    sources = [tf.TensorArray(x.dtype, time, element_shape=x.shape[1:]).unstack(x) for x in inputs]
-    targets = [tf.TensorArray(dtype, time, element_shape=(batch, width)) for width in widths]
-    shapes = [tensor.shape for tensor in carry]
+    flat = tree.flatten(sequences)
+    static = flat[0].shape[0]
+    time = tf.shape(flat[0])[0] if static is None else static
+    batch, dtype = carry[0].shape[0], carry[0].dtype
+    inputs = [tf.TensorArray(x.dtype, time, element_shape=x.shape[1:]).unstack(x) for x in flat]
+    outputs = tuple(tf.TensorArray(dtype, time, element_shape=(batch, width)) for width in output_widths)
 
-    def body(count: Any, carry: list[Any], targets: list[Any]) -> tuple[Any, list[Any], list[Any]]:
-        now = time - 1 - count if reverse else count
-        carry, kept = step(carry, [source.read(now) for source in sources])
-        for tensor, shape in zip(carry, shapes, strict=True):
-            tensor.set_shape(shape)
-        return count + 1, carry, [target.write(now, part) for target, part in zip(targets, kept, strict=True)]
+    def body(turn: Any, carry: Any, outputs: Any) -> Any:
+        place = time - 1 - turn if reverse else turn
+        now = tree.pack_sequence_as(sequences, [array.read(place) for array in inputs])
+        carry, made = step(carry, now)
+        return turn + 1, carry, tuple(array.write(place, x) for array, x in zip(outputs, made, strict=True))
 
-    # XLA needs the bound to differentiate the loop; it costs nothing measurable elsewhere.
-    _, carry, targets = tf.while_loop(
-        lambda count, *_: count < time, body, (0, carry, targets), maximum_iterations=time
+    _, carry, outputs = tf.while_loop(
+        lambda turn, *_: turn < time, body, (0, carry, outputs), parallel_iterations=1, maximum_iterations=time
     )
-    return carry, [target.stack() for target in targets]
+    return carry, tuple(_stacked(array, static, batch, width) for array, width in zip(outputs, output_widths, strict=True))
+
+
+def _stacked(array: Any, time: int | None, batch: int | None, width: int) -> Any:
+    stacked = array.stack()
+    stacked.set_shape((time, batch, width))
+    return stacked

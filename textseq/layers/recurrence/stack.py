@@ -50,6 +50,7 @@ class RecurrentStack(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
         if not causal and units % 2:
             wrong = "must be even when causal is false, for two directions share it"
             raise UsageError(problem("encoder.units", wrong, received=units))

@@ -1,0 +1,42 @@
+"""Options that several commands share, and what they do before anything heavy is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from textseq.errors import UsageError, problem
+
+BACKENDS = ("tensorflow", "jax")
+
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="A.B=VALUE", help="Change a setting of the config; repeatable."
+)
+plugin_option = click.option(
+    "--plugin", "plugins", multiple=True, metavar="FILE", help="A Python file or folder with components; repeatable."
+)
+backend_option = click.option(
+    "--backend", type=click.Choice(BACKENDS), help="Keras's backend. Default: $KERAS_BACKEND, else tensorflow."
+)
+
+
+def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
+    """Chooses Keras's backend, which it does at import, and imports the plugins that the user named.
+
+    Raises:
+        UsageError: The backend is not installed.
+    """
+    chosen = backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if importlib.util.find_spec(chosen) is None:
+        way_out = f"Install it: pip install 'textseq[{chosen}]'" if chosen == "jax" else f"Install {chosen}"
+        raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
+    os.environ["KERAS_BACKEND"] = chosen
+    warnings.filterwarnings("ignore", module="keras|tensorflow|jax")
+    for plugin in plugins:
+        from textseq.plugins import load_plugin
+
+        load_plugin(plugin)

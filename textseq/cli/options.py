@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -35,8 +36,26 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         way_out = f"Install it: pip install 'textseq[{chosen}]'" if chosen == "jax" else f"Install {chosen}"
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
+    with _no_chatter():
+        import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")
     for plugin in plugins:
         from textseq.plugins import load_plugin
 
         load_plugin(plugin)
+
+
+@contextmanager
+def _no_chatter() -> Iterator[None]:
+    """Holds back what TensorFlow's C++ writes to stderr while it is imported, unless debugging."""
+    if os.environ.get("TEXTSEQ_DEBUG") == "1":
+        yield
+        return
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

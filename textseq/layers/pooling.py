@@ -58,6 +58,10 @@ class Pooling(keras.layers.Layer):
             return self._attend(encoded, real, weights)
         return self._last(encoded, real, weights)
 
+    def compute_mask(self, encoded: Any, previous_mask: Any = None) -> None:
+        """Returns None: one vector a text has no padding, and Keras would weigh the loss by the steps' mask."""
+        return
+
     def _attend(self, encoded: Any, real: Any, weights: Any) -> Any:
         scores = ops.cast(self.score(self.hidden(encoded)), "float32")  # (batch, time, 1)
         scores = ops.where(real[..., None], scores, ops.full_like(scores, -1e9))

@@ -143,8 +143,7 @@ class Classification(Task):
                 from_logits=True, label_smoothing=self.label_smoothing, reduction="mean_with_sample_weight"
             )
             return {"loss": loss}
-        loss = SmoothedCrossentropy(len(_required(labels).names), self.label_smoothing)
-        return {"loss": loss, "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
+        return {"loss": SmoothedCrossentropy(len(_required(labels).names), self.label_smoothing)}
 
     def evaluate(
         self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
@@ -207,7 +206,8 @@ class SmoothedCrossentropy(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each row. `(batch,)`"""
         log_probabilities = ops.log_softmax(y_pred)
-        targets = ops.one_hot(ops.cast(y_true, "int32"), self.classes, dtype=log_probabilities.dtype)
+        targets = ops.reshape(ops.cast(y_true, "int32"), (-1,))  # Keras hands in (batch, 1)
+        targets = ops.one_hot(targets, self.classes, dtype=log_probabilities.dtype)
         right = ops.sum(targets * log_probabilities, axis=-1)
         return -(1.0 - self.label_smoothing) * right - self.label_smoothing * ops.mean(log_probabilities, axis=-1)
 

@@ -218,9 +218,9 @@ class LanguageModeling(Task):
             dropout=self.dropout,
             name="language_model",
         )
-        model.ensure_built({"token_ids": np.ones((2, 4), np.int32)})
         if self.carry_state:
             model.carry_state(config.training.batch_size)
+        model.ensure_built({"token_ids": np.ones((2, 4), np.int32)})
         return model
 
     def training_batches(self, prepared: Prepared) -> Batches:

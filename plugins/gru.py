@@ -69,9 +69,7 @@ class GRU(Encoder):
         training: bool | None = None,
     ) -> Any:
         """Returns `(batch, time, units)`; padded steps repeat the state before them."""
-        return self.stack(
-            inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training
-        )
+        return self.stack(inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training)
 
     def get_initial_state(self, batch_size: Any) -> Any:
         """Returns zeros: for each layer h, `(batch, units)`."""

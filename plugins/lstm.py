@@ -76,9 +76,7 @@ class LSTM(Encoder):
         training: bool | None = None,
     ) -> Any:
         """Returns `(batch, time, units)`; padded steps repeat the state before them."""
-        return self.stack(
-            inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training
-        )
+        return self.stack(inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training)
 
     def get_initial_state(self, batch_size: Any) -> Any:
         """Returns zeros: for each layer h and c, `(batch, units)`."""

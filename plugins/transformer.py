@@ -116,7 +116,9 @@ class Transformer(Encoder):
         return outputs, {"keys": ops.stack(keys, 1), "values": ops.stack(values, 1), "length": length}
 
     def get_initial_state(self, batch_size: Any) -> Any:
-        """Returns an empty cache: `keys` and `values` (batch, depth, context, kv_heads, width), `length` (batch,) int32.
+        """Returns an empty cache.
+
+        `keys` and `values` (batch, depth, context, kv_heads, width) in float32, `length` (batch,) in int32.
 
         Raises:
             UsageError: The encoder is not causal.

@@ -70,7 +70,7 @@ def tokenize(quick: bool) -> Figures:
 
 
 @workload
-def input(quick: bool) -> Figures:  # noqa: A001 - the workload's name
+def input(quick: bool) -> Figures:
     """Tokens a second that the batcher makes, and the share of a training step that it would take."""
     import numpy as np
 

@@ -71,7 +71,9 @@ def results(scores: dict[str, Any], linear: dict[str, Any]) -> Table:
     for name in ("test accuracy", "macro F1", "seconds"):
         table.add_column(name, justify="right")
     table.add_row("always the commonest era", f"{scores['majority_accuracy']:.3f}", "", "")
-    table.add_row("linear (TF-IDF + SVM)", f"{linear['accuracy']:.3f}", f"{linear['macro_f1']:.3f}", f"{linear['seconds']:.0f}")
+    table.add_row(
+        "linear (TF-IDF + SVM)", f"{linear['accuracy']:.3f}", f"{linear['macro_f1']:.3f}", f"{linear['seconds']:.0f}"
+    )
     accuracy = f"[bold]{scores['accuracy']:.3f}[/bold] ({low:.3f}–{high:.3f})"
     table.add_row("LSTM (this run)", accuracy, f"{scores['macro_f1']:.3f}", f"{seconds:.0f}")
     return table

@@ -35,7 +35,9 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
         width = max((len(entry["name"]) for entry in entries), default=0)
         for entry in entries:
             origin = entry["package"] or entry["file"] or entry["module"]
-            click.echo(f"  {entry['name']:<{width}}  {entry['summary'] or 'BROKEN: ' + str(entry['cause'])}  [{origin}]")
+            click.echo(
+                f"  {entry['name']:<{width}}  {entry['summary'] or 'BROKEN: ' + str(entry['cause'])}  [{origin}]"
+            )
 
 
 @plugins.command()
@@ -56,7 +58,9 @@ def show(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**entry, "arguments": arguments}))
         return
-    click.echo(f"{entry['kind']} {name}: {entry['summary']}\n  from {entry['module']} ({entry['package'] or entry['file']})")
+    click.echo(
+        f"{entry['kind']} {name}: {entry['summary']}\n  from {entry['module']} ({entry['package'] or entry['file']})"
+    )
     for argument in arguments:
         default = "required" if argument["required"] else f"default {argument['default']!r}"
         click.echo(f"  {argument['name']}: {argument['annotation'] or 'any'}  ({default})\n      {argument['doc']}")

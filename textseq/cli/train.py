@@ -80,7 +80,9 @@ def _dry_run(config: Any) -> None:
     seed_everything(config)
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     steps = task.training_batches(prepared).steps_per_epoch
-    _say(f"{config.encoder.name}: {model.count_params():,} weights; {steps or '?'} steps an epoch. Nothing was trained.")
+    _say(
+        f"{config.encoder.name}: {model.count_params():,} weights; {steps or '?'} steps an epoch. Nothing was trained."
+    )
 
 
 def _show(scores: dict[str, Any], run: Any, *, as_json: bool) -> None:

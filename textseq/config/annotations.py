@@ -18,11 +18,11 @@ class Names:
         known: Kinds by a name that is no plain type, such as "EncoderSpec".
     """
 
-    bounds: Bounds = Bounds()
+    bounds: Bounds = field(default_factory=Bounds)
     known: Mapping[str, Kind] = field(default_factory=dict)
 
 
-def parse(annotation: str, names: Names = Names()) -> Kind:  # noqa: B008 (frozen)
+def parse(annotation: str, names: Names = Names()) -> Kind:
     """Returns the kind that a type annotation stands for; what it does not know takes any value."""
     if not annotation:
         return Kind()

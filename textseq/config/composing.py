@@ -33,7 +33,7 @@ _CLOSED = {
         "adamw": {"beta_1": "float", "beta_2": "float", "epsilon": "float", "weight_decay": "float"},
         "sgd": {"momentum": "float", "nesterov": "bool", "weight_decay": "float | None"},
     },
-    "schedule": dict.fromkeys(("constant", "linear", "cosine"), {"warmup": "float", "final": "float"}),
+    "schedule": {key: {"warmup": "float", "final": "float"} for key in ("constant", "linear", "cosine")},
 }
 _CHOICES = {"precision": Choice(("float32", "mixed_bfloat16")), "jit": Choice(("auto", True, False))}
 _SPLITS = ("train", "validation", "test")
@@ -75,7 +75,9 @@ class _Checker:
                 values[name] = self._component(registries[name], value, (name,))
             elif name in ("name", "seed"):
                 values[name] = self._value(RunConfig, name, value, (name,))
-        return RunConfig(**{name: values.get(name) for name in ("name", "data", "encoder", "task")} | values)
+        required = {name: values.get(name) for name in ("name", "data", "encoder", "task")}
+        complete: Any = {**required, **values}
+        return RunConfig(**complete)
 
     def _section(self, section: type, settings: Any, path: Path) -> Any:
         if not isinstance(settings, Mapping):
@@ -119,9 +121,7 @@ class _Checker:
             return None
         return Component(found.name, self._arguments(registry, found, arguments, path))
 
-    def _arguments(
-        self, registry: Registry, component: Component, known: list[Argument], path: Path
-    ) -> dict[str, Any]:
+    def _arguments(self, registry: Registry, component: Component, known: list[Argument], path: Path) -> dict[str, Any]:
         names = {argument.name: argument for argument in known}
         what = f"{registry.kind} '{component.name}'"
         self._unknown_keys(component.arguments, list(names), path, of=what)
@@ -145,7 +145,9 @@ class _Checker:
             return None
         known = _CLOSED[setting]
         if found.name not in known:
-            Choice(tuple(known)).check(found.name, (*path, "name") if isinstance(value, Mapping) else path, self.problems)
+            Choice(tuple(known)).check(
+                found.name, (*path, "name") if isinstance(value, Mapping) else path, self.problems
+            )
             return None
         annotations = known[found.name]
         self._unknown_keys(found.arguments, list(annotations), path, of=f"{setting} '{found.name}'")

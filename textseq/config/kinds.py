@@ -174,7 +174,9 @@ class Choice(Kind):
     @property
     def text(self) -> str:  # type: ignore[override]
         """Lists the values."""
-        return "one of " + ", ".join(str(value) for value in self.values) if len(self.values) > 1 else repr(*self.values)
+        return (
+            "one of " + ", ".join(str(value) for value in self.values) if len(self.values) > 1 else repr(*self.values)
+        )
 
     def fits(self, value: Any) -> bool:
         """Equal in value and in type, for True equals 1."""
@@ -183,8 +185,14 @@ class Choice(Kind):
     def check(self, value: Any, path: Path, problems: Problems) -> Any:
         """Suggests the value most like the one received."""
         if not self.fits(value):
-            near = nearest(value, [known for known in self.values if isinstance(known, str)]) if isinstance(value, str) else None
-            problems.add(path, f"must be {self.text}", received=value, way_out=f"Did you mean '{near}'?" if near else "")
+            near = (
+                nearest(value, [known for known in self.values if isinstance(known, str)])
+                if isinstance(value, str)
+                else None
+            )
+            problems.add(
+                path, f"must be {self.text}", received=value, way_out=f"Did you mean '{near}'?" if near else ""
+            )
         return value
 
     def json_schema(self) -> dict[str, Any]:

@@ -60,7 +60,9 @@ class Problems:
         """
         if not self.found:
             return
-        ordered = sorted(self.found, key=lambda item: (item[0].source != self.source, item[0].source, item[0].line or 0))
+        ordered = sorted(
+            self.found, key=lambda item: (item[0].source != self.source, item[0].source, item[0].line or 0)
+        )
         lines = [f"{place}: {sentence}" for place, sentence in ordered]
         if len(lines) == 1:
             raise ConfigError(lines[0])

@@ -68,7 +68,11 @@ def lines(report: Mapping[str, Any]) -> list[str]:
             f"smallest {classes['smallest'][0]} ({classes['smallest'][1]:,})"
         )
     odd = [f"{entry['empty']:,} empty texts in {name}" for name, entry in splits.items() if entry["empty"]]
-    odd += [f"{entry['in_train']:,} texts of {name} stand in train too" for name, entry in splits.items() if entry["in_train"]]
+    odd += [
+        f"{entry['in_train']:,} texts of {name} stand in train too"
+        for name, entry in splits.items()
+        if entry["in_train"]
+    ]
     if splits["train"]["duplicates"]:
         odd.append(f"{splits['train']['duplicates']:,} duplicates in train")
     if report.get("conflicting"):

@@ -116,7 +116,7 @@ def evaluation_batches(
     pair: Any = None,
     truncate: Truncate = "end",
 ) -> Iterator[Batch]:
-    """Yields every row once, unshuffled, sorted by length inside blocks of some thousand; `rows` tells which is which."""
+    """Yields every row once, sorted by length inside blocks of some thousand; `rows` tells which is which."""
     lengths = texts.lengths if pair is None else texts.lengths + pair.lengths
     maker = ClassificationBatches(
         texts,

@@ -109,12 +109,16 @@ def encode_column(dataset: Any, column: str, tokenizer: Tokenizer) -> EncodedTex
         return pa.table({"token_ids": pa.LargeListArray.from_arrays(offsets, values)})
 
     key = f"{dataset._fingerprint}-{column}-{tokenizer.fingerprint}"
-    encoded = dataset.select_columns([column]).with_format("arrow").map(
-        encode,
-        batched=True,
-        batch_size=_ROWS_AT_ONCE,
-        remove_columns=[column],
-        features=Features({"token_ids": LargeList(Value(name))}),
-        new_fingerprint=hashlib.sha256(key.encode()).hexdigest()[:16],
+    encoded = (
+        dataset.select_columns([column])
+        .with_format("arrow")
+        .map(
+            encode,
+            batched=True,
+            batch_size=_ROWS_AT_ONCE,
+            remove_columns=[column],
+            features=Features({"token_ids": LargeList(Value(name))}),
+            new_fingerprint=hashlib.sha256(key.encode()).hexdigest()[:16],
+        )
     )
     return EncodedTexts(encoded.data.column("token_ids").chunks)

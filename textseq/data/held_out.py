@@ -28,9 +28,7 @@ def held_out_rows(train: Any, data: DataConfig, seed: int) -> tuple[Any, Any]:
         DataError: There are too few rows to hold any out, or they are streamed.
     """
     if data.streaming:
-        raise DataError(
-            problem("data.splits.validation", "a streamed dataset needs a validation split of its own")
-        )
+        raise DataError(problem("data.splits.validation", "a streamed dataset needs a validation split of its own"))
     if data.label is None:
         return _last_part(train, data)
     rows = len(train)

@@ -142,7 +142,8 @@ def _split(found: Any, role: str, data: DataConfig) -> Any | None:
             near = nearest(column, present)
             hint = f" Did you mean '{near}'?" if near else ""
             raise DataError(
-                f"{setting}: dataset '{data.path}' has no column '{column}'.{hint} It has: {', '.join(sorted(present))}."
+                f"{setting}: dataset '{data.path}' has no column '{column}'.{hint} "
+                f"It has: {', '.join(sorted(present))}."
             )
     rows = rows.select_columns(list(dict.fromkeys(columns)))
     if not data.streaming:

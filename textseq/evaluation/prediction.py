@@ -39,7 +39,7 @@ def predict(run: Run, texts: Iterable[Text]) -> Iterator[dict[str, Any]]:
 
 
 def _probabilities(run: Run, chunk: list[Text]) -> np.ndarray:
-    """Returns the probabilities of a chunk's classes. `(texts, classes)`"""
+    """Returns the probabilities of a chunk's classes. `(texts, classes)`."""
     firsts = [text if isinstance(text, str) else text[0] for text in chunk]
     pairs = None if isinstance(chunk[0], str) else [text[1] for text in chunk]
     encoded = EncodedTexts.from_lists(run.tokenizer.encode(firsts))

@@ -52,7 +52,7 @@ class TokenEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, batch: Mapping[str, Any], training: bool | None = None) -> Any:
-        """Returns the vectors of `token_ids` (and `segment_ids`). `(batch, time, units)`"""
+        """Returns the vectors of `token_ids` (and `segment_ids`). `(batch, time, units)`."""
         token_ids = batch["token_ids"]
         if training and self.word_dropout:
             draw = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator)

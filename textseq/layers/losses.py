@@ -16,7 +16,7 @@ _MOST_CHUNKS = 64
 
 
 def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> Any:
-    """Returns the negative log-likelihood of each target in nats, without a thought of gradients. `(rows,)`
+    """Returns the negative log-likelihood of each target in nats, without a thought of gradients. `(rows,)`.
 
     Args:
         hidden: `(rows, features)`

@@ -38,7 +38,7 @@ class ClassificationModel(TextModel):
     """
 
     def __init__(
-        self, embedding: TokenEmbedding, encoder: Encoder, *, classes: int, pooling: str, dropout: float, **kwargs: Any
+        self, embedding: TokenEmbedding, encoder: Encoder, *, classes: int, pooling: Any, dropout: float, **kwargs: Any
     ) -> None:
         super().__init__(embedding, encoder, **kwargs)
         self.pooling = Pooling(pooling, bidirectional=not encoder.causal)
@@ -46,7 +46,7 @@ class ClassificationModel(TextModel):
         self.logits = keras.layers.Dense(classes, dtype="float32")
 
     def call(self, batch: Any, training: bool | None = None) -> Any:
-        """Returns the logits. `(batch, classes)`"""
+        """Returns the logits. `(batch, classes)`."""
         encoded, mask, _ = self.encode(batch, training=training)
         pooled = self.pooling(encoded, mask=mask)  # (batch, units)
         return self.logits(self.dropout(pooled, training=training))
@@ -137,7 +137,7 @@ class Classification(Task):
         return _model_inputs(batch), batch["labels"], batch["weights"]
 
     def compile_arguments(self, labels: Labels | None) -> dict[str, Any]:
-        """Returns cross-entropy on logits; `mean_with_sample_weight` so that filler rows of a last batch count nothing."""
+        """Returns cross-entropy on logits, as a weighted mean: filler rows of a last batch count nothing."""
         if _required(labels).multi:
             loss = keras.losses.BinaryCrossentropy(
                 from_logits=True, label_smoothing=self.label_smoothing, reduction="mean_with_sample_weight"
@@ -161,7 +161,7 @@ class Classification(Task):
         return scores.results(seed=prepared.config.seed)
 
     def probabilities(self, model: TextModel, labels: Labels) -> Any:
-        """Returns a compiled function of a batch's inputs that gives probabilities. `(batch, classes)`"""
+        """Returns a compiled function of a batch's inputs that gives probabilities. `(batch, classes)`."""
         activation = ops.sigmoid if labels.multi else ops.softmax
         return inference(model, lambda inputs: activation(model(inputs, training=False)), "probabilities")
 
@@ -204,7 +204,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each row. `(batch,)`"""
+        """Returns the loss of each row. `(batch,)`."""
         log_probabilities = ops.log_softmax(y_pred)
         targets = ops.reshape(ops.cast(y_true, "int32"), (-1,))  # Keras hands in (batch, 1)
         targets = ops.one_hot(targets, self.classes, dtype=log_probabilities.dtype)

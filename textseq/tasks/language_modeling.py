@@ -134,14 +134,14 @@ class LanguageModel(TextModel):
         return self._hidden(encoded, training=False), state
 
     def negative_log_likelihood(self, hidden: Any, targets: Any) -> Any:
-        """Returns nats of each target. `(batch, time)`"""
+        """Returns nats of each target. `(batch, time)`."""
         kernel, bias = self.softmax_weights()
         rows = ops.reshape(hidden, (-1, hidden.shape[-1]))
         nll = softmax_cross_entropy(rows, kernel, bias, ops.reshape(targets, (-1,)))
         return ops.reshape(nll, ops.shape(targets))
 
     def logits(self, hidden: Any) -> Any:
-        """Returns the logits of the next token for vectors `(batch, features)`. `(batch, vocabulary)`"""
+        """Returns the logits of the next token for vectors `(batch, features)`. `(batch, vocabulary)`."""
         kernel, bias = self.softmax_weights()
         hidden, kernel = ops.cast(hidden, "float32"), ops.cast(kernel, "float32")
         return ops.matmul(hidden, ops.transpose(kernel)) + ops.cast(bias, "float32")

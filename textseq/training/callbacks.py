@@ -214,7 +214,7 @@ class DivergenceGuard(keras.callbacks.Callback):
                     "training",
                     "the loss is no longer a number",
                     received=loss,
-                    way_out="Lower training.learning_rate, set training.clip_norm, or add a warm-up to training.schedule",
+                    way_out="Lower training.learning_rate, set training.clip_norm, or give training.schedule a warm-up",
                 )
             )
 

@@ -36,7 +36,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
     """
     if not path.is_file():
         raise RunDirectoryError(
-            problem(str(path), "there are no weights", way_out="The run ended before its first epoch did; train it anew")
+            problem(
+                str(path), "there are no weights", way_out="The run ended before its first epoch did; train it anew"
+            )
         )
     try:
         model.load_weights(path)

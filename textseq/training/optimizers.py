@@ -32,7 +32,7 @@ def build_optimizer(training: TrainingConfig, total_steps: int) -> keras.optimiz
 
 
 def _learning_rate(training: TrainingConfig, total_steps: int) -> Any:
-    schedule = training.schedule
+    schedule: Any = training.schedule
     warmup = schedule.arguments.get("warmup", 0)
     if schedule.name == "constant" and not warmup:
         return training.learning_rate

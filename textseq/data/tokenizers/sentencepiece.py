@@ -28,7 +28,7 @@ class SentencePieceTokenizer(Tokenizer):
         vocabulary_size: Ids in all; fewer where the texts do not give as many.
         model: "unigram", "bpe" or "char".
         byte_fallback: Whether characters never seen are spelled in bytes rather than unknown.
-        normalization: How text is made uniform first; those with "cf" fold upper case. "identity" keeps every character,
+        normalization: How text is made uniform first; those with "cf" fold upper case. "identity" keeps everything,
             newlines and repeated spaces too, which a language model measured in bits per byte wants.
         character_coverage: Fraction of the characters that get an id of their own.
         sampling: Strength of subword sampling in training, 0 for none: the smoothing of the unigram model's

@@ -118,7 +118,7 @@ class SelfAttention(keras.layers.Layer):
         return ops.reshape(picked[0], shape), ops.reshape(picked[1], shape), length
 
     def _visible(self, real: Any, places: Any, before: int) -> Any:
-        """Returns which keys each query may see. `(batch, queries, keys)`"""
+        """Returns which keys each query may see. `(batch, queries, keys)`."""
         visible = real[:, None, :]
         if not self.causal:
             return visible
@@ -129,7 +129,7 @@ class SelfAttention(keras.layers.Layer):
         return ops.logical_and(visible, in_sight)
 
     def _mix(self, queries: Any, keys: Any, values: Any, visible: Any, training: Any) -> Any:
-        """Returns the values' mixtures. `(batch, queries, units)`"""
+        """Returns the values' mixtures. `(batch, queries, units)`."""
         shape = ops.shape(queries)
         group = self.heads // self.kv_heads
         queries = ops.reshape(queries, (shape[0], shape[1], self.kv_heads, group, self.width))

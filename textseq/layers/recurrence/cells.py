@@ -67,7 +67,7 @@ class RNNCell(Cell):
 
 
 class GRUCell(Cell):
-    """z, r = σ(…); g = tanh(Wx + r ⊙ (Uh + b)); h' = z ⊙ h + (1 - z) ⊙ g."""
+    """z, r = sigmoid(…); g = tanh(Wx + r ⊙ (Uh + b)); h' = z ⊙ h + (1 - z) ⊙ g."""
 
     gates = 3
     saved = 4
@@ -110,7 +110,7 @@ class GRUCell(Cell):
 
 
 class LSTMCell(Cell):
-    """i, f, o = σ(…); g = tanh(…); c' = f ⊙ c + i ⊙ g; h' = o ⊙ tanh(c')."""
+    """i, f, o = sigmoid(…); g = tanh(…); c' = f ⊙ c + i ⊙ g; h' = o ⊙ tanh(c')."""
 
     gates = 4
     states = 2

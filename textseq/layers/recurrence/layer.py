@@ -117,7 +117,9 @@ class RecurrentLayer(keras.layers.Layer):
         if self.cell == "lstm" and self.forget_bias == "one":
             bias[units : 2 * units] = 1.0
         elif self.cell == "lstm" and self.forget_bias == "chrono":
-            draw = keras.random.uniform((units,), 1.0, max(self.chrono_length - 1.0, 1.0 + 1e-6), seed=self.seed_generator)
+            draw = keras.random.uniform(
+                (units,), 1.0, max(self.chrono_length - 1.0, 1.0 + 1e-6), seed=self.seed_generator
+            )
             forget = np.log(ops.convert_to_numpy(draw))
             bias[units : 2 * units], bias[:units] = forget, -forget
         return ops.convert_to_tensor(bias, dtype)

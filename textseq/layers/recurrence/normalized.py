@@ -70,6 +70,6 @@ def recur_normalized(
 
 
 def normalize(rows: Any) -> Any:
-    """Returns rows with mean 0 and variance 1. `(…, units)`"""
+    """Returns rows with mean 0 and variance 1. `(…, units)`."""
     centred = rows - ops.mean(rows, axis=-1, keepdims=True)
     return centred * ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + _EPSILON)

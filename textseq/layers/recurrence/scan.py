@@ -55,7 +55,9 @@ def _tensorflow_scan(
     _, carry, outputs = tf.while_loop(
         lambda turn, *_: turn < time, body, (0, carry, outputs), parallel_iterations=1, maximum_iterations=time
     )
-    return carry, tuple(_stacked(array, static, batch, width) for array, width in zip(outputs, output_widths, strict=True))
+    return carry, tuple(
+        _stacked(array, static, batch, width) for array, width in zip(outputs, output_widths, strict=True)
+    )
 
 
 def _stacked(array: Any, time: int | None, batch: int | None, width: int) -> Any:

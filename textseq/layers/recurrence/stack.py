@@ -70,7 +70,9 @@ class RecurrentStack(keras.layers.Layer):
         self.dropouts = [
             keras.layers.Dropout(dropout, noise_shape=noise, dtype=self.dtype_policy) for _ in range(depth)
         ]
-        self.norms = [keras.layers.LayerNormalization(dtype=self.dtype_policy) for _ in range(depth if layer_norm else 0)]
+        self.norms = [
+            keras.layers.LayerNormalization(dtype=self.dtype_policy) for _ in range(depth if layer_norm else 0)
+        ]
 
     def build(self, input_shape: Any) -> None:
         """Makes every layer's weights."""

@@ -58,7 +58,9 @@ def story_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("story")
     generator = random.Random(1)
     for split, rows in (("train", 150), ("validation", 20), ("test", 20)):
-        lines = ["the cat sat on the mat" if generator.random() < 0.5 else "the dog ran to the door" for _ in range(rows)]
+        lines = [
+            "the cat sat on the mat" if generator.random() < 0.5 else "the dog ran to the door" for _ in range(rows)
+        ]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
     files = ", ".join(f"{split}: {folder / split}.jsonl" for split in ("train", "validation", "test"))
     path = folder / "story.yaml"
@@ -66,6 +68,6 @@ def story_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"name: story\ndata: {{path: json, data_files: {{{files}}}}}\n"
         "tokenizer: {name: bytes}\nembedding: {units: 16}\nencoder: {name: lstm, units: 32, depth: 1}\n"
         "task: {name: language_modeling, window: 16}\n"
-        "training: {epochs: 3, batch_size: 8, learning_rate: 2e-2}\n"
+        "training: {epochs: 20, batch_size: 4, learning_rate: 1e-2, schedule: cosine}\n"
     )
     return path

@@ -13,11 +13,18 @@ import pytest
 BLOCKED = """
 import sys
 
+import importlib.util
+
+def is_blocked(name):
+    return name.split(".")[0] in ("tensorflow", "tensorflow_text")
+
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "tensorflow_text"):
-            raise ImportError("blocked: " + name)
+        if is_blocked(name):
+            raise ModuleNotFoundError("blocked: " + name)
 
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if is_blocked(name) else find(name, package)
 sys.meta_path.insert(0, Blocker())
 from textseq.cli import main
 main(sys.argv[1:])
@@ -39,7 +46,17 @@ def run(*arguments: str) -> str:
 @pytest.mark.parametrize("encoder", ["lstm", "transformer"])
 def test_classification_on_jax(encoder: str, topics_config: Path, tmp_path: Path) -> None:
     there = str(tmp_path / "run")
-    run("train", str(topics_config), "--run-dir", there, "--backend", "jax", "--set", f"encoder.name={encoder}", "--quiet")
+    run(
+        "train",
+        str(topics_config),
+        "--run-dir",
+        there,
+        "--backend",
+        "jax",
+        "--set",
+        f"encoder.name={encoder}",
+        "--quiet",
+    )
     assert json.loads(run("evaluate", there, "--backend", "jax", "--json"))["accuracy"] >= 0.9
     assert json.loads(run("predict", there, "a cat", "--backend", "jax", "--json"))["label"] == "animal"
 

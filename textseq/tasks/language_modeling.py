@@ -28,6 +28,7 @@ from textseq.tasks.encoding import encode_splits
 from textseq.tasks.text_size import TextSize, language_model_scores
 
 _EVALUATION_STREAMS = 16
+_TOKENS_A_STREAM = 4096
 
 
 class LanguageModel(TextModel):
@@ -250,7 +251,7 @@ class LanguageModeling(Task):
         self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
     ) -> dict[str, Any]:
         """Scores the model on every token of a split: perplexity, bits per byte and per character."""
-        streams, state = self._evaluation_start(model)
+        streams, state = self._evaluation_start(model, int(split.texts.lengths.sum()))
         windows = Windows(
             split.texts,
             end_id=END_ID if self.end_of_text else None,
@@ -271,12 +272,17 @@ class LanguageModeling(Task):
         size = TextSize.measure(split.dataset, prepared.config.data.text, prepared.tokenizer)
         return language_model_scores(total, tokens, size, ends=size.rows if self.end_of_text else 0)
 
-    def _evaluation_start(self, model: TextModel) -> tuple[int, Any]:
-        """A few long streams with a state each; for an encoder without state, more windows that stand alone."""
+    def _evaluation_start(self, model: TextModel, tokens: int) -> tuple[int, Any]:
+        """Returns how many streams the split is read as, and their state.
+
+        Streams make it quick, but each begins without a past, so a small split is read as one. None for the state where
+        the encoder has none; then each window stands alone.
+        """
+        streams = min(max(tokens // _TOKENS_A_STREAM, 1), _EVALUATION_STREAMS)
         try:
-            return _EVALUATION_STREAMS, model.encoder.get_initial_state(_EVALUATION_STREAMS)
+            return streams, model.encoder.get_initial_state(streams)
         except UsageError:
-            return _EVALUATION_STREAMS, None
+            return streams, None
 
 
 def _score(model: Any, batch: Any, state: Any) -> tuple[Any, Any]:

@@ -82,13 +82,15 @@ class Windows:
         edges = np.arange(offset, self.tokens + self.window, self.window, dtype=np.int64)
         begins = np.concatenate([[0], np.minimum(edges, self.tokens)])
         ends = np.concatenate([begins[1:], [self.tokens]])
+        begins, ends = begins[ends > begins], ends[ends > begins]
         order = generator.permutation(len(begins))
         padding = np.full(self.steps_per_epoch * self.batch_size - len(order), -1)
         order = np.concatenate([order, padding]).reshape(-1, self.batch_size)
 
         def starts(step: int) -> tuple[np.ndarray, np.ndarray]:
             rows = order[step]
-            return np.where(rows < 0, self.tokens, begins[rows]), np.where(rows < 0, self.tokens, ends[rows])
+            last = np.full(1, self.tokens)  # where a row of -1 looks: an empty window
+            return np.append(begins, last)[rows], np.append(ends, last)[rows]
 
         return starts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,13 +70,20 @@ def append_line(path: Path, line: str) -> None:
 
 
 def _explanation(path: Path, error: OSError) -> TextseqError:
-    if error.errno in _NO_SPACE:
+    number = error.errno or _errno_in(str(error))
+    if number in _NO_SPACE:
         way_out = "What was written before is whole; make room and go on"
         return RunFailedError(problem(str(path), "cannot be written, for the disk is full", way_out=way_out))
-    if error.errno in _NOT_ALLOWED:
+    if number in _NOT_ALLOWED:
         way_out = "Choose a folder that you may write to"
-        return RunDirectoryError(problem(str(path), f"cannot be written: {error.strerror}", way_out=way_out))
+        return RunDirectoryError(problem(str(path), f"cannot be written: {os.strerror(number)}", way_out=way_out))
     return RunFailedError(problem(str(path), f"cannot be written: {error.strerror or error}"))
+
+
+def _errno_in(text: str) -> int:
+    """Returns the number that HDF5 puts into its messages, which come without one of their own; 0 for none."""
+    found = re.search(r"errno = (\d+)", text)
+    return int(found[1]) if found else 0
 
 
 def _sync(path: Path) -> None:

@@ -44,20 +44,35 @@ class RunDirectory:
             RunDirectoryError: Something lies there already, or the directory cannot be made.
         """
         run = cls(path)
-        if run.path.is_dir() and any(run.path.iterdir()):
-            if not overwrite:
-                wrong = "holds a run already" if run.resolved.exists() else "is not empty"
-                raise RunDirectoryError(
-                    problem(
-                        str(run.path), wrong, way_out="Name another --run-dir, or pass --overwrite to replace a run"
-                    )
-                )
-            run._clear()
-        elif run.path.exists() and not run.path.is_dir():
-            raise RunDirectoryError(problem(str(run.path), "is a file, not a directory"))
+        run.refuse_if_taken(overwrite=overwrite)
         with explained(run.path):
+            for name in _CONTENTS if run.path.is_dir() else ():
+                item = run.path / name
+                shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
             run.path.mkdir(parents=True, exist_ok=True)
         return run
+
+    def refuse_if_taken(self, *, overwrite: bool) -> None:
+        """Says what is in the way of a new run here, before any work is done; changes nothing.
+
+        Raises:
+            RunDirectoryError: Something lies there that may not be deleted, or no folder can be made there.
+        """
+        if self.path.is_dir():
+            strangers = sorted(item.name for item in self.path.iterdir() if item.name not in _CONTENTS)
+            is_run = self.resolved.is_file()
+            if any(self.path.iterdir()) and not overwrite:
+                wrong = "holds a run already" if is_run else "is not empty"
+                way_out = "Name another --run-dir, or pass --overwrite to replace a run"
+                raise RunDirectoryError(problem(str(self.path), wrong, way_out=way_out))
+            if strangers and not is_run:
+                wrong = f"holds no run but other files ({', '.join(strangers[:3])}), so it is left alone"
+                raise RunDirectoryError(problem(str(self.path), wrong, way_out="Name another --run-dir"))
+            return
+        nearest_there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not nearest_there.is_dir():
+            wrong = "is a file, not a directory" if nearest_there == self.path else f"{nearest_there} is a file"
+            raise RunDirectoryError(problem(str(self.path), wrong, way_out="Name another --run-dir"))
 
     @classmethod
     def open(cls, path: str | Path, *, trained: bool = True) -> RunDirectory:
@@ -181,22 +196,6 @@ class RunDirectory:
             return []
         with path.open(encoding="utf-8") as file:
             return [json.loads(line) for line in file if line.endswith("\n")]
-
-    def _clear(self) -> None:
-        """Deletes the run that lies here."""
-        strangers = [item.name for item in self.path.iterdir() if item.name not in _CONTENTS]
-        if strangers and not self.resolved.is_file():
-            raise RunDirectoryError(
-                problem(
-                    str(self.path),
-                    f"holds no run but other files ({', '.join(sorted(strangers)[:3])}), so it is left alone",
-                    way_out="Name another --run-dir",
-                )
-            )
-        with explained(self.path):
-            for name in _CONTENTS:
-                item = self.path / name
-                shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

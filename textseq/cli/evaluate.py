@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from textseq.cli.options import backend_option, begin, plugin_option
+from textseq.cli.options import backend_option, begin, note, plugin_option
 
 
 @click.command()
@@ -26,7 +26,7 @@ def evaluate(run: Path, split: str, as_json: bool, plugins: tuple[str, ...], bac
     from textseq.cli.tables import detailed_scores
     from textseq.evaluation.loading import load_run
 
-    loaded = load_run(run)
+    loaded = load_run(run, note)
     with counter("Evaluating", quiet=as_json) as progress:
         scores = loaded.evaluate(split, progress)
     if as_json:

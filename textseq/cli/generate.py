@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from textseq.cli.options import backend_option, begin, plugin_option
+from textseq.cli.options import backend_option, begin, note, plugin_option
 
 
 @click.command()
@@ -42,7 +42,7 @@ def generate(
     from textseq.evaluation.loading import load_run, require_task
 
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-    loaded = load_run(run)
+    loaded = load_run(run, note)
     require_task(loaded, "language_modeling", "generate")
     text = generate_text(loaded, prompt, max_tokens=max_tokens, sampling=sampling)
     if as_json:

@@ -45,6 +45,11 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         load_plugin(plugin)
 
 
+def note(sentence: str) -> None:
+    """Tells the user something on stderr, where it spoils no output."""
+    click.echo(f"Note: {sentence}", err=True)
+
+
 @contextmanager
 def _no_chatter() -> Iterator[None]:
     """Holds back what TensorFlow's C++ writes to stderr while it is imported, unless debugging."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from textseq.cli.options import backend_option, begin, plugin_option
+from textseq.cli.options import backend_option, begin, note, plugin_option
 from textseq.cli.texts import read_texts
 
 
@@ -35,7 +35,7 @@ def predict(
     from textseq.evaluation.loading import load_run, require_task
     from textseq.evaluation.prediction import predict as label
 
-    loaded = load_run(run)
+    loaded = load_run(run, note)
     require_task(loaded, "classification", "predict")
     for answer in label(loaded, read_texts(texts, source, loaded.config.data)):
         click.echo(json.dumps(answer, ensure_ascii=False) if as_json else _line(answer))

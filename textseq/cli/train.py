@@ -46,55 +46,57 @@ def train(
     if dry_run:
         _dry_run(config)
         return
-    run = RunDirectory.create(run_dir, overwrite=overwrite)
-    _train(config, config_path, run, as_json=as_json, quiet=quiet)
+    RunDirectory(run_dir).refuse_if_taken(overwrite=overwrite)
+    scores = _train(config, config_path, run_dir, overwrite=overwrite, quiet=quiet)
+    _show(scores, run_dir, as_json=as_json)
 
 
-def _train(config: Any, config_path: Path, run: Any, *, as_json: bool, quiet: bool) -> None:
+def _train(config: Any, config_path: Path, run_dir: Path, *, overwrite: bool, quiet: bool) -> dict[str, Any]:
+    """Does everything that may be refused before it makes, or clears, the run directory."""
     from textseq.cli.progress import make_reporter
     from textseq.data.audit import lines
     from textseq.plugins import provenance
+    from textseq.rundir import RunDirectory
     from textseq.training.environment import environment
-    from textseq.training.trainer import prepare, record, train
+    from textseq.training.trainer import build, prepare, record, train
 
     say = _silence if quiet else _say
-    run.write_text("config.yaml", config_path.read_text(encoding="utf-8"))
-    run.write_text("resolved.yaml", config.to_yaml())
-    run.write_json("plugins.json", provenance(config))
-    run.write_json("environment.json", environment())
+    as_written = config_path.read_text(encoding="utf-8")
     task, prepared = prepare(config, say)
     for line in lines(prepared.audit):
         say(f"  {line}")
+    ready = build(config, task, prepared)
+    run = RunDirectory.create(run_dir, overwrite=overwrite)
+    run.write_text("config.yaml", as_written)
+    run.write_text("resolved.yaml", config.to_yaml())
+    run.write_json("plugins.json", provenance(config))
+    run.write_json("environment.json", environment())
     record(run, prepared)
-    scores = train(config, run, task, prepared, make_reporter(quiet=quiet), say)
-    _show(scores, run, as_json=as_json)
+    return train(ready, run, make_reporter(quiet=quiet), say)
 
 
 def _dry_run(config: Any) -> None:
     from textseq.data.audit import lines
-    from textseq.training.trainer import prepare, seed_everything
+    from textseq.training.trainer import build, prepare
 
     task, prepared = prepare(config, _say)
     for line in lines(prepared.audit):
         _say(f"  {line}")
-    seed_everything(config)
-    model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
-    steps = task.training_batches(prepared).steps_per_epoch
-    _say(
-        f"{config.encoder.name}: {model.count_params():,} weights; {steps or '?'} steps an epoch. Nothing was trained."
-    )
+    ready = build(config, task, prepared)
+    steps = ready.feed.steps_per_epoch
+    _say(f"{config.encoder.name}: {ready.model.count_params():,} weights; {steps:,} steps an epoch. Nothing written.")
 
 
-def _show(scores: dict[str, Any], run: Any, *, as_json: bool) -> None:
+def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     import json
 
     from textseq.cli.tables import scores_table
 
     if as_json:
-        click.echo(json.dumps({"run": str(run.path), **scores}))
+        click.echo(json.dumps({"run": str(run_dir), **scores}))
         return
     click.echo(scores_table(scores))
-    click.echo(f"The run lies in {run.path}. Next: textseq evaluate {run.path} · textseq predict {run.path} 'a text'")
+    click.echo(f"The run lies in {run_dir}. Next: textseq evaluate {run_dir} · textseq predict {run_dir} 'a text'")
 
 
 def _say(line: str) -> None:

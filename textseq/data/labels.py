@@ -70,8 +70,7 @@ class Labels:
             DataError: A label is missing, or is of no class that train has.
         """
         if len(self.columns) > 1:
-            parts = [np.asarray(dataset[column], np.float32) for column in self.columns]
-            return np.stack(parts, -1)
+            return np.stack([_marks(dataset, column) for column in self.columns], -1)
         numbers = {_name(name): number for number, name in enumerate(self.names)}
         rows: list[Any] = []
         for value in _values(dataset, self.columns[0]):
@@ -131,6 +130,17 @@ def _distinct(dataset: Any, column: str, multi: bool) -> tuple[str, ...]:
             found.add(item)
     ordered = sorted(found, key=lambda item: (isinstance(item, str), item))
     return tuple(_name(item) for item in ordered)
+
+
+def _marks(dataset: Any, column: str) -> np.ndarray:
+    """Returns a column of 0 and 1, or of false and true. `(rows,)`."""
+    marks = []
+    for row, value in enumerate(_values(dataset, column)):
+        if value not in (0, 1):
+            wrong = f"column '{column}' stands for a class, so it must hold 0 and 1, or false and true"
+            raise DataError(problem(f"data.label, row {row}", wrong, received=value))
+        marks.append(float(value))
+    return np.array(marks, np.float32)
 
 
 def _name(value: Any) -> str:

@@ -16,6 +16,7 @@ from textseq.data.held_out import held_out_rows
 from textseq.errors import DataError, nearest, problem
 
 MIRROR = "TEXTSEQ_DATASETS_MIRROR"
+_ROWS_AT_ONCE = 1000
 _FILE_KINDS = ("csv", "json", "parquet", "text")
 
 
@@ -69,18 +70,21 @@ def load_splits(data: DataConfig, seed: int) -> Splits:
 def _load(data: DataConfig) -> Any:
     """Returns the dataset's splits by name."""
     path, is_mirror = _resolved(data.path)
+    if data.path in _FILE_KINDS and data.data_files is None:  # `datasets` would take what lies in this folder
+        raise DataError(problem("data.data_files", f"is missing: path {data.path} needs files"))
     try:
         if Path(path).is_dir() and (Path(path) / "dataset_dict.json").is_file():
             return datasets.load_from_disk(path)
         if Path(path).is_dir() and (Path(path) / "state.json").is_file():
             return {"train": datasets.load_from_disk(path)}
-        return datasets.load_dataset(
-            path,
-            data.name,
-            data_files=_existing(data.data_files),
-            revision=None if is_mirror else data.revision,
-            streaming=data.streaming,
-        )
+        files = _existing(data.data_files)
+        options = {"revision": None if is_mirror else data.revision, "streaming": data.streaming}
+        if isinstance(files, dict):  # each split by itself, for files of one dataset need not have the same columns
+            return {
+                split: datasets.load_dataset(path, data.name, data_files={split: part}, split=split, **options)
+                for split, part in files.items()
+            }
+        return datasets.load_dataset(path, data.name, data_files=files, **options)
     except DataError:
         raise
     except Exception as error:  # the loaders of `datasets` raise some twenty kinds
@@ -97,9 +101,9 @@ def _resolved(path: str) -> tuple[str, bool]:
 
 
 def _unreadable(data: DataConfig, path: str, error: Exception) -> str:
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # the first words of a chain say the least
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-    if data.path in _FILE_KINDS and data.data_files is None:
-        return problem("data.data_files", f"is missing: path {data.path} needs files")
     if path.startswith((".", "/")) or data.path in _FILE_KINDS:
         return problem("data.path", f"cannot be read: {reason}", received=data.path)
     mirror = os.environ.get(MIRROR)
@@ -168,6 +172,8 @@ def _check_rows(rows: Any, role: str, wanted: str, data: DataConfig) -> None:
             raise DataError(
                 problem(setting, f"the column '{column}' holds no texts but {kind}", way_out="Name a column of texts")
             )
+    if role == "train" and not any(any(batch[data.text]) for batch in rows.iter(batch_size=_ROWS_AT_ONCE)):
+        raise DataError(problem("data.text", f"every text of column '{data.text}' in split '{wanted}' is empty"))
 
 
 def _no_split(data: DataConfig, role: str, wanted: str | None, found: Any) -> str:

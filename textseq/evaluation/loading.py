@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from textseq.data.sources import load_splits
 from textseq.data.tokenizers.base import Tokenizer, load_tokenizer
 from textseq.errors import DataError, RunDirectoryError, problem
 from textseq.model import TextModel
+from textseq.plugins import check_provenance
 from textseq.registry import tasks
 from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
@@ -68,16 +70,25 @@ class Run:
         return self.task.evaluate(self.model, prepared.splits[split], prepared, progress)
 
 
-def load_run(path: str | Path) -> Run:
+def load_run(path: str | Path, note: Callable[[str], None] | None = None) -> Run:
     """Opens a run directory.
+
+    Args:
+        path: The run directory.
+        note: Takes a sentence for each component whose source is another than when the run was made.
 
     Raises:
         RunDirectoryError: It is no run directory, or something in it is missing.
+        RegistryError: A component that it was made with is not here; says what to install or to name.
     """
     directory = RunDirectory.open(path)
+    changed = check_provenance(directory.read_json("plugins.json")) if directory.plugins.is_file() else []
+    if note is not None:
+        for sentence in changed:
+            note(sentence)
     config = load_config(directory.resolved)
-    labels = Labels.from_json(directory.read_json("labels.json")) if directory.labels.is_file() else None
     task = tasks.get(config.task.name)(**config.task.arguments)
+    labels = Labels.from_json(directory.read_json("labels.json")) if task.labelled else None
     return Run(directory, config, task, load_tokenizer(directory.tokenizer), labels)
 
 

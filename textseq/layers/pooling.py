@@ -7,6 +7,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from textseq.layers.masked_softmax import masked_softmax
+
 Kind = Literal["last", "mean", "max", "attention"]
 
 
@@ -64,8 +66,7 @@ class Pooling(keras.layers.Layer):
 
     def _attend(self, encoded: Any, real: Any, weights: Any) -> Any:
         scores = ops.cast(self.score(self.hidden(encoded)), "float32")  # (batch, time, 1)
-        scores = ops.where(real[..., None], scores, ops.full_like(scores, -1e9))
-        attention = ops.cast(ops.softmax(scores, axis=1), encoded.dtype) * weights
+        attention = ops.cast(masked_softmax(scores, real[..., None], axis=1), encoded.dtype) * weights
         return ops.sum(attention * encoded, axis=1)
 
     def _last(self, encoded: Any, real: Any, weights: Any) -> Any:

@@ -49,6 +49,17 @@ class EncodedSplit:
     pair: EncodedTexts | None = None
     targets: np.ndarray | None = None
 
+    def head(self, rows: int = 2, tokens: int = 16) -> EncodedSplit:
+        """Returns the first tokens of the first rows: enough to see what scores there are."""
+        count = min(rows, len(self.texts))
+
+        def cut(texts: EncodedTexts) -> EncodedTexts:
+            return EncodedTexts.from_lists([texts.row(row)[:tokens] for row in range(count)])
+
+        pair = None if self.pair is None else cut(self.pair)
+        targets = None if self.targets is None else self.targets[:count]
+        return EncodedSplit(self.name, self.dataset.select(range(count)), cut(self.texts), pair, targets)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -76,11 +87,13 @@ class Task:
         causal: Whether the encoder must not see the future, when the config does not say.
         monitor: The validation score that decides which weights are best.
         monitor_mode: "max" or "min".
+        labelled: Whether it learns classes, without which a run of it is not whole.
     """
 
     causal: ClassVar[bool] = False
     monitor: ClassVar[str] = "loss"
     monitor_mode: ClassVar[str] = "min"
+    labelled: ClassVar[bool] = False
 
     def prepare(
         self, config: RunConfig, splits: Splits, tokenizer: Tokenizer, *, labels: Labels | None = None

@@ -69,6 +69,7 @@ class Classification(Task):
     causal: ClassVar[bool] = False
     monitor: ClassVar[str] = "accuracy"
     monitor_mode: ClassVar[str] = "max"
+    labelled: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ class Validation(keras.callbacks.Callback):
         """Adds `val_…` scores to the logs and saves the weights if they are the best so far."""
         with averaged_weights(self.model):
             scores = self.task.evaluate(self.model, self.prepared.splits["validation"], self.prepared)
-            value = self._monitored(scores)
+            value = monitored(scores, self.monitor)
             if self.best is None or self.sign * value > self.sign * self.best:
                 self.best, self.best_epoch, self.epochs_without_gain = value, epoch + 1, 0
                 save_weights(self.model, self.run.weights)
@@ -72,14 +72,20 @@ class Validation(keras.callbacks.Callback):
         if logs is not None:
             logs.update({f"val_{name}": score for name, score in scores.items() if isinstance(score, float)})
 
-    def _monitored(self, scores: dict[str, Any]) -> float:
-        if not isinstance(scores.get(self.monitor), float):
-            numbers = sorted(name for name, score in scores.items() if isinstance(score, float))
-            raise UsageError(
-                problem("training.monitor", "there is no such score", received=self.monitor)
-                + f" Choose one of: {', '.join(numbers)}."
-            )
-        return float(scores[self.monitor])
+
+def monitored(scores: dict[str, Any], name: str) -> float:
+    """Returns the score that decides which weights are best.
+
+    Raises:
+        UsageError: There is no score of that name; says which there are.
+    """
+    if not isinstance(scores.get(name), float):
+        numbers = sorted(known for known, score in scores.items() if isinstance(score, float))
+        raise UsageError(
+            problem("training.monitor", "there is no such score", received=name)
+            + f" Choose one of: {', '.join(numbers)}."
+        )
+    return float(scores[name])
 
 
 class EarlyStopping(keras.callbacks.Callback):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import keras
 
-from textseq.errors import RunDirectoryError, RunFailedError, problem
+from textseq.errors import RunDirectoryError, problem
+from textseq.files import replacing
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
@@ -16,16 +16,8 @@ def save_weights(model: keras.Model, path: Path) -> None:
     Raises:
         RunFailedError: The disk is full, or the folder cannot be written.
     """
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with replacing(path) as beside:
         model.save_weights(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise RunFailedError(
-            problem(str(path), f"the weights cannot be written: {error}", way_out="The weights saved before are intact")
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

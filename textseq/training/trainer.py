@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ from textseq.training.callbacks import (
     Progress,
     Reporter,
     Validation,
+    monitored,
     user_callbacks,
 )
 from textseq.training.checkpoints import load_weights
@@ -38,7 +40,11 @@ def prepare(config: RunConfig, say: Say) -> tuple[Task, Prepared]:
     say(f"Fitting the {config.tokenizer.name} tokenizer on the train split")
     tokenizer = fit_tokenizer(config.tokenizer, splits.train, config.data, config.seed)
     task = tasks.get(config.task.name)(**config.task.arguments)
-    say(f"Tokenising with {tokenizer.vocabulary_size:,} tokens")
+    wanted = config.tokenizer.arguments.get("vocabulary_size")
+    fewer = (
+        f" ({wanted:,} were asked for; the text has no more)" if wanted and wanted > tokenizer.vocabulary_size else ""
+    )
+    say(f"Tokenising with {tokenizer.vocabulary_size:,} tokens{fewer}")
     prepared = task.prepare(config, splits, tokenizer)
     lengths = {name: split.texts.lengths for name, split in prepared.splits.items()}
     return task, Prepared(
@@ -54,33 +60,56 @@ def record(run: RunDirectory, prepared: Prepared) -> None:
     run.write_json("audit.json", dict(prepared.audit))
 
 
-def train(
-    config: RunConfig, run: RunDirectory, task: Task, prepared: Prepared, reporter: Reporter, say: Say
-) -> dict[str, Any]:
-    """Trains a model and leaves its best weights and its scores in the run directory.
+@dataclass(frozen=True)
+class Ready:
+    """All that training needs, made before anything is written, so that what is wrong shows before."""
 
-    Args:
-        config: What to train.
-        run: A fresh run directory, in which `record` wrote what was learned from the data.
-        task: The task.
-        prepared: The tokenised dataset.
-        reporter: Shows progress.
-        say: Takes lines for the user.
+    config: RunConfig
+    task: Task
+    prepared: Prepared
+    model: keras.Model
+    feed: Feed
+    callbacks: list[keras.callbacks.Callback]
 
-    Returns:
-        The scores by split, as in `scores.json`.
+
+def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
+    """Makes the model, its optimizer and the callbacks that the config names.
+
+    Raises:
+        UsageError: The encoder refuses its arguments, a callback cannot be made, or there is no score to monitor.
     """
     seed_everything(config)
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     feed = Feed(task, task.training_batches(prepared), steps=config.training.steps_per_epoch)
     optimizer = build_optimizer(config.training, config.training.epochs * feed.steps_per_epoch)
     model.compile(optimizer, jit_compile=jit(config), **task.compile_arguments(prepared.labels))
-    say(f"{config.encoder.name}: {model.count_params():,} weights; {feed.steps_per_epoch:,} steps an epoch")
+    if config.training.monitor is not None:
+        scores = task.evaluate(model, prepared.splits["validation"].head(), prepared)
+        monitored(scores, config.training.monitor)
+    return Ready(config, task, prepared, model, feed, user_callbacks(list(config.training.callbacks)))
+
+
+def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict[str, Any]:
+    """Trains a model and leaves its best weights and its scores in the run directory.
+
+    Args:
+        ready: What `build` returned.
+        run: A fresh run directory, in which `record` wrote what was learned from the data.
+        reporter: Shows progress.
+        say: Takes lines for the user.
+
+    Returns:
+        The scores by split, as in `scores.json`.
+    """
+    model, feed = ready.model, ready.feed
+    say(f"{ready.config.encoder.name}: {model.count_params():,} weights; {feed.steps_per_epoch:,} steps an epoch")
     began = time.perf_counter()
-    best = fit(model, config, run, task, prepared, feed, reporter)
+    best = fit(ready, run, reporter)
     seconds = time.perf_counter() - began
     load_weights(model, run.weights)
-    scores = {name: task.evaluate(model, prepared.splits[name], prepared) for name in _scored(prepared)}
+    splits = ready.prepared.splits
+    scored = [name for name in ("validation", "test") if name in splits]
+    scores = {name: ready.task.evaluate(model, splits[name], ready.prepared) for name in scored}
     summary = {
         "seconds": round(seconds, 1),
         "best_epoch": best.best_epoch,
@@ -91,18 +120,10 @@ def train(
     return {**scores, "training": summary}
 
 
-def fit(
-    model: keras.Model,
-    config: RunConfig,
-    run: RunDirectory,
-    task: Task,
-    prepared: Prepared,
-    feed: Feed,
-    reporter: Reporter,
-) -> Validation:
+def fit(ready: Ready, run: RunDirectory, reporter: Reporter) -> Validation:
     """Runs `keras.Model.fit` with the callbacks that the config asks for; returns what validation found."""
-    training = config.training
-    validation = Validation(task, prepared, run, training.monitor)
+    training, feed = ready.config.training, ready.feed
+    validation = Validation(ready.task, ready.prepared, run, training.monitor)
     callbacks: list[keras.callbacks.Callback] = [
         feed,
         DivergenceGuard(training.log_every),
@@ -112,10 +133,10 @@ def fit(
         *([EarlyStopping(validation, training.early_stopping)] if training.early_stopping else []),
         *([keras.callbacks.TensorBoard(str(run.path / "tensorboard"))] if training.tensorboard else []),
         keras.callbacks.CSVLogger(str(run.path / "epochs.csv")),
-        *user_callbacks(list(training.callbacks)),
+        *ready.callbacks,
     ]
     try:
-        model.fit(feed.for_backend(), epochs=training.epochs, verbose=0, callbacks=callbacks, shuffle=False)
+        ready.model.fit(feed.for_backend(), epochs=training.epochs, verbose=0, callbacks=callbacks, shuffle=False)
     finally:
         reporter.end()
     return validation
@@ -132,7 +153,3 @@ def jit(config: RunConfig) -> bool | str:
     if config.training.jit == "auto":
         return keras.backend.backend() == "jax"
     return config.training.jit in (True, "true")
-
-
-def _scored(prepared: Prepared) -> list[str]:
-    return [name for name in ("validation", "test") if name in prepared.splits]

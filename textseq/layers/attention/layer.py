@@ -13,8 +13,7 @@ import keras
 from keras import ops
 
 from textseq.layers.attention.rotary import rotate
-
-_NEVER = -1e9
+from textseq.layers.masked_softmax import masked_softmax
 
 
 class SelfAttention(keras.layers.Layer):
@@ -135,7 +134,7 @@ class SelfAttention(keras.layers.Layer):
         queries = ops.reshape(queries, (shape[0], shape[1], self.kv_heads, group, self.width))
         scores = ops.einsum("bqkgw,bskw->bkgqs", queries, keys)
         scores = ops.cast(scores, "float32") / math.sqrt(self.width)
-        scores = ops.where(visible[:, None, None], scores, _NEVER)
-        attention = self.dropout(ops.cast(ops.softmax(scores, axis=-1), values.dtype), training=training)
+        weights = masked_softmax(scores, visible[:, None, None])
+        attention = self.dropout(ops.cast(weights, values.dtype), training=training)
         mixed = ops.einsum("bkgqs,bskw->bqkgw", attention, values)
         return ops.reshape(mixed, (shape[0], shape[1], self.units))

@@ -1,0 +1,61 @@
+"""Every registered encoder keeps the contract, and an encoder that breaks it is caught."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from textseq.registry import encoders
+from textseq.testing import EncoderFaultError, check_encoder, examine_encoder
+
+# tests/ is no package; the file beside this one is loaded by its path.
+_spec = importlib.util.spec_from_file_location("faulty", Path(__file__).with_name("faulty.py"))
+assert _spec is not None
+assert _spec.loader is not None
+faulty = importlib.util.module_from_spec(_spec)
+sys.modules["faulty"] = faulty
+_spec.loader.exec_module(faulty)
+
+NAMES = encoders.names()
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "rnn": [{"depth": 2, "residual": True, "layer_norm": True}],
+    "gru": [{"depth": 2, "residual": True, "layer_norm": True}],
+    "lstm": [{"depth": 2, "residual": True, "layer_norm": True}, {"forget_bias": "chrono", "variational": True}],
+    "transformer": [
+        {"kv_heads": 2, "activation": "swiglu", "norm": "layer"},
+        {"context": 3, "depth": 1},
+    ],
+}
+CASES = [(name, {}) for name in NAMES] + [(name, more) for name in NAMES for more in VARIANTS.get(name, [])]
+
+
+def test_the_registry_is_what_is_checked() -> None:
+    assert {"rnn", "gru", "lstm", "transformer"} <= set(NAMES)
+    assert {name for name, _ in CASES} == set(NAMES)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_each_encoder_keeps_the_contract(name: str, arguments: dict[str, Any]) -> None:
+    findings = check_encoder(name, **arguments)
+    assert len(findings) >= 32  # sixteen checks, causal and not
+
+
+def test_a_sound_encoder_passes() -> None:
+    assert not [finding for finding in examine_encoder(faulty.Sound) if finding.fault]
+
+
+@pytest.mark.parametrize("fault", faulty.PLANTED, ids=lambda cls: cls.__name__)
+def test_each_planted_fault_is_found_by_its_check(fault: Any) -> None:
+    faults = [finding for finding in examine_encoder(fault) if finding.fault]
+    assert faulty.PLANTED[fault] in {finding.check.partition(" (")[0] for finding in faults}
+
+
+def test_the_error_names_the_encoder_and_every_fault() -> None:
+    with pytest.raises(
+        EncoderFaultError, match=r"(?s)encoder 'StateNotCarried' breaks.*the state is carried \(causal=true\)"
+    ):
+        check_encoder(faulty.StateNotCarried)

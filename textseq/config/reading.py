@@ -34,9 +34,9 @@ def _read_file(path: FilePath, places: dict[Path, Place], chain: tuple[FilePath,
     settings = _plain(document, (), own, str(path))
     bases = settings.pop("extends", [])
     merged: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
-        if not isinstance(base, str):
-            raise ConfigError(problem(f"{path}: extends", "must be a file or a list of files", received=base))
+    for base in bases if isinstance(bases, list) else [bases]:
+        if not isinstance(base, str) or not base:
+            raise ConfigError(problem(f"{path}: extends", "must be a file or a list of files", received=bases))
         merge(merged, _read_file(path.parent / base, places, (*chain, path.resolve())))
     places.update(own)
     _anchor_files(settings, path.parent)

@@ -1,0 +1,95 @@
+"""The softmax in chunks against the plain one, on whichever backend is on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from textseq.layers.losses import softmax_cross_entropy, weighted_softmax_cross_entropy
+
+
+def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:
+    generator = np.random.default_rng(rows)
+    hidden = generator.normal(size=(rows, features)).astype("float32")
+    kernel = generator.normal(size=(vocabulary, features)).astype("float32")
+    bias = generator.normal(size=vocabulary).astype("float32")
+    targets = generator.integers(0, vocabulary, rows).astype("int32")
+    weights = (generator.random(rows) < 0.8).astype("float32") * generator.random(rows).astype("float32")
+    return hidden, kernel, bias, targets, weights
+
+
+def plain(hidden: Any, kernel: Any, bias: Any, targets: Any) -> np.ndarray:
+    """Negative log-likelihoods in float64, by the textbook."""
+    logits = hidden.astype("float64") @ kernel.T.astype("float64") + bias
+    highest = logits.max(1, keepdims=True)
+    sums = np.log(np.exp(logits - highest).sum(1)) + highest[:, 0]
+    return sums - logits[np.arange(len(targets)), targets]
+
+
+def plain_gradients(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> tuple[np.ndarray, ...]:
+    """Of the weighted sum, to hidden, kernel and bias: (probabilities - ones at the targets) by the chain rule."""
+    logits = hidden.astype("float64") @ kernel.T.astype("float64") + bias
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    d_logits = powers / powers.sum(1, keepdims=True)
+    d_logits[np.arange(len(targets)), targets] -= 1
+    d_logits *= weights[:, None]
+    return d_logits @ kernel, d_logits.T @ hidden, d_logits.sum(0)
+
+
+def gradients(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any, scale: float) -> list[np.ndarray]:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        def total(*parts: Any) -> Any:
+            return scale * weighted_softmax_cross_entropy(*parts, targets, weights)
+
+        found = jax.grad(total, argnums=(0, 1, 2))(*map(ops.convert_to_tensor, (hidden, kernel, bias)))
+    else:
+        import tensorflow as tf
+
+        parts = [tf.Variable(part) for part in (hidden, kernel, bias)]
+        with tf.GradientTape() as tape:
+            total = scale * weighted_softmax_cross_entropy(*(part * 1.0 for part in parts), targets, weights)
+        found = tape.gradient(total, parts)
+    return [np.asarray(ops.convert_to_numpy(part)) for part in found]
+
+
+@pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (37, 50), (350, 11), (351, 40), (1000, 300)])
+def test_each_targets_loss_is_that_of_the_plain_softmax(rows: int, vocabulary: int) -> None:
+    hidden, kernel, bias, targets, _ = numbers(rows, 8, vocabulary)
+    found = ops.convert_to_numpy(softmax_cross_entropy(*map(ops.convert_to_tensor, (hidden, kernel, bias, targets))))
+    np.testing.assert_allclose(found, plain(hidden, kernel, bias, targets), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (37, 50), (351, 40), (1000, 300)])
+def test_loss_and_gradients_are_those_of_the_plain_softmax(rows: int, vocabulary: int) -> None:
+    hidden, kernel, bias, targets, weights = numbers(rows, 8, vocabulary)
+    total = weighted_softmax_cross_entropy(*map(ops.convert_to_tensor, (hidden, kernel, bias, targets, weights)))
+    wanted = float((plain(hidden, kernel, bias, targets) * weights).sum())
+    assert float(total) == pytest.approx(wanted, rel=1e-5)
+    scale = 0.37
+    found = gradients(hidden, kernel, bias, targets, weights, scale)
+    for mine, right in zip(found, plain_gradients(hidden, kernel, bias, targets, weights), strict=True):
+        np.testing.assert_allclose(mine, scale * right, rtol=1e-5, atol=1e-5 * np.abs(right).max())
+
+
+def test_large_logits_do_not_overflow() -> None:
+    hidden, kernel, bias, targets, _ = numbers(6, 4, 9)
+    found = softmax_cross_entropy(*map(ops.convert_to_tensor, (100 * hidden, 100 * kernel, bias, targets)))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found), plain(100 * hidden, 100 * kernel, bias, targets), rtol=1e-5, atol=1e-2
+    )
+
+
+def test_a_row_of_weight_0_moves_nothing() -> None:
+    hidden, kernel, bias, targets, weights = numbers(12, 4, 9)
+    weights[3] = 0.0
+    changed = hidden.copy()
+    changed[3] += 5.0
+    one, other = (gradients(part, kernel, bias, targets, weights, 1.0) for part in (hidden, changed))
+    np.testing.assert_allclose(one[1], other[1], atol=1e-6)
+    assert not one[0][3].any()

@@ -184,8 +184,10 @@ class SentencePieceTokenizer(Tokenizer):
                 return
 
     def _surfaces(self, text: str) -> int:
-        pieces = self._processor.encode(text, out_type="immutable_proto").pieces
-        return sum(len(piece.surface.encode()) for piece in pieces if piece.id == UNKNOWN_ID)
+        ids = self._processor.encode(text, out_type=int)
+        pieces = self._processor.encode(text, out_type=str)  # an unknown piece is the text itself
+        unknown = (piece for piece, token in zip(pieces, ids, strict=True) if token == UNKNOWN_ID)
+        return sum(len(piece.replace("▁", " ").encode()) for piece in unknown)
 
 
 def _parts(line: str) -> Iterator[str]:

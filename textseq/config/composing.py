@@ -35,7 +35,11 @@ _CLOSED = {
     },
     "schedule": {key: {"warmup": "float", "final": "float"} for key in ("constant", "linear", "cosine")},
 }
-_CHOICES = {"precision": Choice(("float32", "mixed_bfloat16")), "jit": Choice(("auto", True, False))}
+_CHOICES = {
+    "precision": Choice(("float32", "mixed_bfloat16")),
+    "jit": Choice(("auto", True, False)),
+    "keep": Choice(("best", "last")),
+}
 _SPLITS = ("train", "validation", "test")
 
 

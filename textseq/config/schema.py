@@ -99,6 +99,8 @@ class TrainingConfig:
         jit: Whether to compile with XLA: auto, true or false.
         early_stopping: Epochs without a better score after which training ends; null for never.
         monitor: The validation score that decides; the task's own where null.
+        keep: Whose weights are the run's: "best" (of the epoch with the best monitored score) or "last", where a small
+            validation split says little and a falling learning rate ends well.
         checkpoint_every: Steps between two checkpoints; null for epochs only.
         log_every: Steps between two lines of metrics.jsonl.
         bucket: Whether batches hold texts of like length.
@@ -119,6 +121,7 @@ class TrainingConfig:
     jit: str | bool = "auto"
     early_stopping: int | None = setting(None, least=1)
     monitor: str | None = None
+    keep: str = "best"
     checkpoint_every: int | None = setting(None, least=1)
     log_every: int = setting(50, least=1)
     bucket: bool = True

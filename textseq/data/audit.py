@@ -21,7 +21,7 @@ def audit(
     """Looks through every split once; eight bytes a row are kept.
 
     Args:
-        splits: What `load_splits` returned.
+        splits: What `load_splits` returned; of a streamed train split, the first rows count.
         data: Names the columns.
         labels: The classes, for classification.
         token_lengths: Tokens of each row, by split.
@@ -29,10 +29,11 @@ def audit(
     Returns:
         Rows, empty texts, duplicates, overlaps with train, class balance and length quantiles; JSON-serialisable.
     """
-    report: dict[str, Any] = {"splits": {}, "held_out": splits.held_out}
-    hashes = {name: _hashes(rows, data) for name, rows in splits.items()}
+    report: dict[str, Any] = {"splits": {}, "held_out": splits.held_out, "streamed": splits.streamed}
+    looked_at = {**dict(splits.items()), "train": splits.sample}
+    hashes = {name: _hashes(rows, data) for name, rows in looked_at.items()}
     train = np.unique(hashes["train"])
-    for name, rows in splits.items():
+    for name, rows in looked_at.items():
         found = hashes[name]
         lengths = token_lengths[name]
         entry = {
@@ -56,6 +57,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     splits = report["splits"]
     rows = ", ".join(f"{entry['rows']:,} {name}" for name, entry in splits.items())
     held_out = " (validation held out of train)" if report["held_out"] else ""
+    held_out += " (train is streamed; its first rows were looked at)" if report["streamed"] else ""
     quantiles = splits["train"]["length_quantiles"]
     text = [
         f"rows: {rows}{held_out}",
@@ -94,7 +96,7 @@ def _hashes(rows: Any, data: DataConfig) -> np.ndarray:
 
 
 def _classes(splits: Any, labels: Labels, hashes: np.ndarray) -> dict[str, Any]:
-    targets = labels.encode(splits.train)
+    targets = labels.encode(splits.sample)
     counts = targets.sum(0).astype(int) if labels.multi else np.bincount(targets, minlength=len(labels.names))
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     classes = {

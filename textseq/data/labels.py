@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from textseq.config import DataConfig
 from textseq.errors import DataError, problem, unknown
 
 _ROWS_AT_ONCE = 10_000
+_STREAMED_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Labels:
 
     @classmethod
     def fit(cls, splits: Any, data: DataConfig) -> Labels:
-        """Learns the classes from the train split.
+        """Learns the classes from the train split; of a stream without named classes, from its first 200,000 rows.
 
         Raises:
             DataError: There is no label column, a label is missing, or there are fewer than two classes.
@@ -42,7 +43,7 @@ class Labels:
             raise DataError(problem("data.label", "is missing: classification needs a column of labels"))
         if isinstance(data.label, list):
             return cls(tuple(data.label), multi=True, columns=tuple(data.label))
-        feature = splits.train.features[data.label]
+        feature = splits.sample.features[data.label]
         inner = getattr(feature, "feature", None)
         multi = isinstance(feature, list) or inner is not None
         inner = feature[0] if isinstance(feature, list) else inner
@@ -51,7 +52,7 @@ class Labels:
             labels = cls(tuple(names), multi, (data.label,), coded=True)
         else:
             labels = cls(_distinct(splits.train, data.label, multi), multi, (data.label,))
-        present = len(np.unique(labels.encode(splits.train))) if not multi else len(labels.names)
+        present = len(np.unique(labels.encode(splits.sample))) if not multi else len(labels.names)
         if present < 2:
             raise DataError(
                 problem(
@@ -70,10 +71,19 @@ class Labels:
             DataError: A label is missing, or is of no class that train has.
         """
         if len(self.columns) > 1:
-            return np.stack([_marks(dataset, column) for column in self.columns], -1)
+            return np.stack([_marks(_values(dataset, column), column) for column in self.columns], -1)
+        return self._encode(_values(dataset, self.columns[0]))
+
+    def encode_columns(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
+        """Returns what `encode` does, for rows that are given as lists, column by column."""
+        if len(self.columns) > 1:
+            return np.stack([_marks(columns[column], column) for column in self.columns], -1)
+        return self._encode(columns[self.columns[0]])
+
+    def _encode(self, values: Iterable[Any]) -> np.ndarray:
         numbers = {_name(name): number for number, name in enumerate(self.names)}
         rows: list[Any] = []
-        for value in _values(dataset, self.columns[0]):
+        for value in values:
             if self.multi:
                 rows.append(self._many(value, numbers, len(rows)))
             else:
@@ -132,10 +142,10 @@ def _distinct(dataset: Any, column: str, multi: bool) -> tuple[str, ...]:
     return tuple(_name(item) for item in ordered)
 
 
-def _marks(dataset: Any, column: str) -> np.ndarray:
+def _marks(values: Iterable[Any], column: str) -> np.ndarray:
     """Returns a column of 0 and 1, or of false and true. `(rows,)`."""
     marks = []
-    for row, value in enumerate(_values(dataset, column)):
+    for row, value in enumerate(values):
         if value not in (0, 1):
             wrong = f"column '{column}' stands for a class, so it must hold 0 and 1, or false and true"
             raise DataError(problem(f"data.label, row {row}", wrong, received=value))
@@ -149,5 +159,7 @@ def _name(value: Any) -> str:
 
 
 def _values(dataset: Any, column: str) -> Iterator[Any]:
+    if not hasattr(dataset, "num_rows"):
+        dataset = dataset.take(_STREAMED_ROWS)
     for batch in dataset.select_columns([column]).iter(batch_size=_ROWS_AT_ONCE):
         yield from batch[column]

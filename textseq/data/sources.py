@@ -13,10 +13,12 @@ import datasets
 
 from textseq.config import DataConfig
 from textseq.data.held_out import held_out_rows
+from textseq.data.streamed_rows import head, stored
 from textseq.errors import DataError, nearest, problem
 
 MIRROR = "TEXTSEQ_DATASETS_MIRROR"
 _ROWS_AT_ONCE = 1000
+_ROWS_LOOKED_AT = 10_000  # of a stream
 _FILE_KINDS = ("csv", "json", "parquet", "text")
 
 
@@ -29,12 +31,19 @@ class Splits:
         validation: Rows; held out of train where the dataset has none.
         test: Rows, or None.
         held_out: Whether `validation` was cut out of train.
+        sample: Of a streamed train split, its first rows; otherwise all of train.
     """
 
     train: Any
     validation: Any
     test: Any | None
     held_out: bool
+    sample: Any
+
+    @property
+    def streamed(self) -> bool:
+        """Whether train is a stream, whose end nobody knows."""
+        return self.sample is not self.train
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yields the splits there are, by name."""
@@ -64,7 +73,21 @@ def load_splits(data: DataConfig, seed: int) -> Splits:
         if held_out:
             train, parts["validation"] = held_out_rows(train, data, seed)
         limited = {name: _limited(part, data, seed) for name, part in {**parts, "train": train}.items()}
-    return Splits(limited["train"], limited["validation"], limited["test"], held_out)
+        if data.streaming:
+            return _streamed(limited, data)
+    return Splits(limited["train"], limited["validation"], limited["test"], held_out, limited["train"])
+
+
+def _streamed(parts: dict[str, Any], data: DataConfig) -> Splits:
+    """Leaves train a stream, and puts what is scored each epoch on the disk."""
+    columns = list(dict.fromkeys(column for _, column in _named_columns(data)))
+    train = parts["train"]
+    sample = head(train, _ROWS_LOOKED_AT, columns)
+    kept = {name: parts[name] and stored(parts[name], columns) for name in ("validation", "test")}
+    for name, rows in (("train", sample), *kept.items()):
+        if rows is not None:
+            _check_rows(rows, name, name, data)
+    return Splits(train, kept["validation"], kept["test"], False, sample)
 
 
 def _load(data: DataConfig) -> Any:
@@ -73,10 +96,8 @@ def _load(data: DataConfig) -> Any:
     if data.path in _FILE_KINDS and data.data_files is None:  # `datasets` would take what lies in this folder
         raise DataError(problem("data.data_files", f"is missing: path {data.path} needs files"))
     try:
-        if Path(path).is_dir() and (Path(path) / "dataset_dict.json").is_file():
-            return datasets.load_from_disk(path)
-        if Path(path).is_dir() and (Path(path) / "state.json").is_file():
-            return {"train": datasets.load_from_disk(path)}
+        if any((Path(path) / name).is_file() for name in ("dataset_dict.json", "state.json")):
+            return _from_disk(path, data)
         files = _existing(data.data_files)
         options = {"revision": None if is_mirror else data.revision, "streaming": data.streaming}
         if isinstance(files, dict):  # each split by itself, for files of one dataset need not have the same columns
@@ -89,6 +110,13 @@ def _load(data: DataConfig) -> Any:
         raise
     except Exception as error:  # the loaders of `datasets` raise some twenty kinds
         raise DataError(_unreadable(data, path, error)) from error
+
+
+def _from_disk(path: str, data: DataConfig) -> dict[str, Any]:
+    """Returns the splits of a `save_to_disk` folder; a single dataset is train."""
+    saved = datasets.load_from_disk(path)
+    splits = dict(saved) if isinstance(saved, datasets.DatasetDict) else {"train": saved}
+    return {name: rows.to_iterable_dataset() if data.streaming else rows for name, rows in splits.items()}
 
 
 def _resolved(path: str) -> tuple[str, bool]:
@@ -140,7 +168,7 @@ def _split(found: Any, role: str, data: DataConfig) -> Any | None:
     rows = found[wanted]
     labels = data.label if isinstance(data.label, list) else [data.label]
     columns = [column for column in (data.text, data.text_pair, *labels) if column is not None]
-    present = list(rows.column_names or next(iter(rows.take(1)), {}))
+    present = list(rows.column_names or next(iter(rows.take(1)), {}))  # a stream may not know them beforehand
     for setting, column in _named_columns(data):
         if column not in present:
             near = nearest(column, present)

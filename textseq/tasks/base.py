@@ -14,6 +14,7 @@ from textseq.data.labels import Labels
 from textseq.data.sources import Splits
 from textseq.data.tokenizers.base import Tokenizer
 from textseq.encoder import Encoder
+from textseq.errors import UsageError, problem
 from textseq.model import TextModel
 
 Batch = dict[str, np.ndarray]
@@ -37,10 +38,11 @@ class EncodedSplit:
 
     Attributes:
         name: "train", "validation" or "test".
-        dataset: The rows as they were read.
+        dataset: The rows as they were read; of a streamed split, its first ones, as of all below.
         texts: Token ids of the text column.
         pair: Token ids of the second text column, for pairs.
         targets: Encoded labels, for classification.
+        stream: All rows, where they are streamed.
     """
 
     name: str
@@ -48,6 +50,7 @@ class EncodedSplit:
     texts: EncodedTexts
     pair: EncodedTexts | None = None
     targets: np.ndarray | None = None
+    stream: Any = None
 
     def head(self, rows: int = 2, tokens: int = 16) -> EncodedSplit:
         """Returns the first tokens of the first rows: enough to see what scores there are."""
@@ -129,6 +132,19 @@ class Task:
     ) -> dict[str, Any]:
         """Scores `model` on a whole split; JSON-serialisable."""
         raise TypeError(f"{type(self).__name__} defines no evaluate.")
+
+
+def streamed_steps(config: RunConfig) -> int:
+    """Returns the batches of an epoch over a stream.
+
+    Raises:
+        UsageError: The config does not say how many.
+    """
+    steps = config.training.steps_per_epoch
+    if steps is None:
+        wrong = "must be set with data.streaming, for a stream does not say how long it is"
+        raise UsageError(problem("training.steps_per_epoch", wrong, received=steps))
+    return steps
 
 
 def build_encoder(config: RunConfig, *, causal: bool) -> Encoder:

@@ -13,13 +13,14 @@ from textseq.config import RunConfig
 from textseq.data.batches import ClassificationBatches, evaluation_batches
 from textseq.data.labels import Labels
 from textseq.data.sources import Splits
+from textseq.data.streams import StreamedClassificationBatches
 from textseq.data.tokenizers.base import Tokenizer
 from textseq.encoder import Encoder
 from textseq.layers.embedding import TokenEmbedding
 from textseq.layers.pooling import Pooling
 from textseq.model import TextModel, inference
 from textseq.registry import tasks
-from textseq.tasks.base import Batch, Batches, EncodedSplit, Prepared, Progress, Task, build_encoder
+from textseq.tasks.base import Batch, Batches, EncodedSplit, Prepared, Progress, Task, build_encoder, streamed_steps
 from textseq.tasks.encoding import encode_splits
 from textseq.tasks.metrics import ClassificationScores, MultiLabelScores
 
@@ -120,6 +121,19 @@ class Classification(Task):
     def training_batches(self, prepared: Prepared) -> Batches:
         """Returns shuffled, length-bucketed batches of the train split."""
         split, config = prepared.splits["train"], prepared.config
+        if split.stream is not None:
+            return StreamedClassificationBatches(
+                split.stream,
+                config.data,
+                prepared.tokenizer,
+                _required(prepared.labels),
+                steps_per_epoch=streamed_steps(config),
+                batch_size=config.training.batch_size,
+                seed=config.seed,
+                bucket=config.training.bucket,
+                max_length=self.max_length,
+                truncate=self.truncate,
+            )
         return ClassificationBatches(
             split.texts,
             split.targets,

@@ -23,10 +23,11 @@ def encode_splits(
     """
     encoded = {}
     for name in ("train", "validation", "test"):
-        dataset = getattr(splits, name)
+        stream = splits.train if name == "train" and splits.streamed else None
+        dataset = splits.sample if name == "train" else getattr(splits, name)
         if dataset is None:
             continue
-        sample = name == "train" and tokenizer.samples
+        sample = name == "train" and tokenizer.samples and stream is None
         encoded[name] = EncodedSplit(
             name=name,
             dataset=dataset,
@@ -35,6 +36,7 @@ def encode_splits(
             if config.data.text_pair is None
             else _column(dataset, config.data.text_pair, tokenizer, sample=sample, seed=config.seed),
             targets=None if labels is None else labels.encode(dataset),
+            stream=stream,
         )
     return encoded
 

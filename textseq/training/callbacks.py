@@ -43,20 +43,25 @@ class Validation(keras.callbacks.Callback):
         prepared: Holds the validation split.
         run: Where the best weights go.
         monitor: The score that counts, where the config names one.
+        keep_last: Whether the last epoch's weights are kept instead.
 
     Attributes:
         best: The best value of the monitored score so far.
         best_epoch: Its epoch, counted from 1.
+        kept_epoch: The epoch whose weights are kept.
     """
 
-    def __init__(self, task: Task, prepared: Prepared, run: RunDirectory, monitor: str | None = None) -> None:
+    def __init__(
+        self, task: Task, prepared: Prepared, run: RunDirectory, monitor: str | None = None, *, keep_last: bool = False
+    ) -> None:
         super().__init__()
         self.task, self.prepared, self.run = task, prepared, run
         self.monitor = monitor or task.monitor
         lower = self.monitor == task.monitor and task.monitor_mode == "min"
         self.sign = -1.0 if lower or any(word in self.monitor for word in ("loss", "perplexity", "bits")) else 1.0
         self.best: float | None = None
-        self.best_epoch = 0
+        self.keep_last = keep_last
+        self.best_epoch = self.kept_epoch = 0
         self.epochs_without_gain = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,9 +71,11 @@ class Validation(keras.callbacks.Callback):
             value = monitored(scores, self.monitor)
             if self.best is None or self.sign * value > self.sign * self.best:
                 self.best, self.best_epoch, self.epochs_without_gain = value, epoch + 1, 0
-                save_weights(self.model, self.run.weights)
             else:
                 self.epochs_without_gain += 1
+            if self.keep_last or self.best_epoch == epoch + 1:
+                self.kept_epoch = epoch + 1
+                save_weights(self.model, self.run.weights)
         if logs is not None:
             logs.update({f"val_{name}": score for name, score in scores.items() if isinstance(score, float)})
 

@@ -113,6 +113,7 @@ def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict
     summary = {
         "seconds": round(seconds, 1),
         "best_epoch": best.best_epoch,
+        "kept_epoch": best.kept_epoch,
         "weights": int(model.count_params()),
         "tokens_per_second": round(feed.tokens / seconds, 1),
     }
@@ -123,7 +124,8 @@ def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict
 def fit(ready: Ready, run: RunDirectory, reporter: Reporter) -> Validation:
     """Runs `keras.Model.fit` with the callbacks that the config asks for; returns what validation found."""
     training, feed = ready.config.training, ready.feed
-    validation = Validation(ready.task, ready.prepared, run, training.monitor)
+    keep_last = training.keep == "last"
+    validation = Validation(ready.task, ready.prepared, run, training.monitor, keep_last=keep_last)
     callbacks: list[keras.callbacks.Callback] = [
         feed,
         DivergenceGuard(training.log_every),

@@ -19,7 +19,7 @@ def fitted(values: Any, feature: Any = None, label: Any = "label") -> tuple[Labe
     rows = datasets.Dataset.from_dict(columns)
     if feature is not None:
         rows = rows.cast_column("label", feature)
-    return Labels.fit(SimpleNamespace(train=rows), DataConfig("x", label=label)), rows
+    return Labels.fit(SimpleNamespace(train=rows, sample=rows), DataConfig("x", label=label)), rows
 
 
 def test_class_labels_keep_their_names_and_order() -> None:

@@ -116,13 +116,13 @@ def test_the_audit_counts_what_is_odd() -> None:
     test = datasets.Dataset.from_dict({"text": ["b", "d"], "label": ["x", "y"]})
 
     class Splits:
-        held_out = False
+        held_out = streamed = False
 
         def items(self) -> Any:
             return [("train", self.train), ("test", self.test)]
 
     splits = Splits()
-    splits.train, splits.test = train, test  # type: ignore[attr-defined]
+    splits.train, splits.sample, splits.test = train, train, test  # type: ignore[attr-defined]
     data = DataConfig("x", label="label")
     report = audit(
         splits, data, Labels.fit(splits, data), {"train": np.array([1, 1, 0, 1, 1]), "test": np.array([1, 1])}

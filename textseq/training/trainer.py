@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from textseq.config import RunConfig
 from textseq.data.audit import audit
 from textseq.data.sources import load_splits
 from textseq.data.tokenizers.training import fit_tokenizer
+from textseq.errors import UsageError, problem
 from textseq.registry import tasks
 from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
@@ -78,6 +80,7 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     Raises:
         UsageError: The encoder refuses its arguments, a callback cannot be made, or there is no score to monitor.
     """
+    _require_tensorboard(config)
     seed_everything(config)
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     feed = Feed(task, task.training_batches(prepared), steps=config.training.steps_per_epoch)
@@ -155,3 +158,10 @@ def jit(config: RunConfig) -> bool | str:
     if config.training.jit == "auto":
         return keras.backend.backend() == "jax"
     return config.training.jit in (True, "true")
+
+
+def _require_tensorboard(config: RunConfig) -> None:
+    missing = [name for name in ("tensorboard", "tensorflow") if importlib.util.find_spec(name) is None]
+    if config.training.tensorboard and missing:
+        wrong = f"needs the package {missing[0]}, which is not installed"
+        raise UsageError(problem("training.tensorboard", wrong, way_out="pip install 'textseq[tensorboard]'"))

@@ -27,7 +27,13 @@ class TextModel(keras.Model):
         self.encoder = encoder
 
     def encode(
-        self, batch: Mapping[str, Any], *, initial_state: Any = None, return_state: bool = False, training: Any = None
+        self,
+        batch: Mapping[str, Any],
+        *,
+        initial_state: Any = None,
+        return_state: bool = False,
+        padded: bool = True,
+        training: Any = None,
     ) -> tuple[Any, Any, Any]:
         """Embeds and encodes a batch.
 
@@ -35,12 +41,13 @@ class TextModel(keras.Model):
             batch: `token_ids` (batch, time), 0 at padding, and `segment_ids` (batch, time) for pairs of texts.
             initial_state: The encoder's state before the first token.
             return_state: Whether the state after the last token is wanted.
+            padded: Whether a row may end in padding that counts; false spares the encoder the mask.
             training: Whether dropout is on.
 
         Returns:
-            `(encoded (batch, time, units), mask (batch, time), state or None)`.
+            `(encoded (batch, time, units), mask (batch, time) or None, state or None)`.
         """
-        mask = keras.ops.not_equal(batch["token_ids"], 0)
+        mask = keras.ops.not_equal(batch["token_ids"], 0) if padded else None
         embedded = self.embedding(batch, training=training)
         outputs = self.encoder(
             embedded, mask=mask, initial_state=initial_state, return_state=return_state, training=training

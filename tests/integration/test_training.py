@@ -174,6 +174,14 @@ def test_several_labels_a_row_are_learned_scored_and_predicted(tmp_path: Path, s
         assert [answer["labels"] for answer in found] == [["animal", "tool"], []]
 
 
+def test_an_adaptive_softmax_learns_and_writes(story_config: Path, tmp_path: Path, shell: Shell) -> None:
+    settings = ("tokenizer=words", "task.softmax=adaptive", "task.cutoffs=[6, 9]")
+    scores = shell.train(story_config, tmp_path / "run", *settings)["test"]
+    assert scores["perplexity"] < 3.0  # ten words, of which the sentence leaves one or two
+    greedy = shell("generate", tmp_path / "run", "--prompt", "the cat", "--temperature", 0, "--max-tokens", 4)
+    assert greedy.strip() == "the cat sat on the mat"
+
+
 def test_a_dry_run_writes_nothing(
     topics_config: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,5 +20,5 @@ def masked_softmax(scores: Any, real: Any, *, axis: int = -1) -> Any:
         axis: Along which the weights sum to 1.
     """
     scores = ops.where(real, scores, _NEVER)
-    powers = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=axis, keepdims=True)))
+    powers = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=axis, keepdims=True, initial=_NEVER)))
     return powers / ops.sum(powers, axis=axis, keepdims=True)

@@ -5,6 +5,7 @@ Source: Press & Wolf 2017 (tied embeddings), https://arxiv.org/abs/1608.05859.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from keras import ops, tree
 
 from textseq.encoder import Encoder
 from textseq.layers.embedding import TokenEmbedding
-from textseq.layers.losses import softmax_cross_entropy, weighted_softmax_cross_entropy
+from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
 from textseq.model import TextModel
 
 
@@ -27,6 +28,7 @@ class LanguageModel(TextModel):
         vocabulary_size: Tokens.
         tied: Whether the softmax uses the embedding's table.
         dropout: Fraction of the vectors before the softmax dropped in training.
+        cutoffs: The first id of each cluster of an adaptive softmax; none for a full one.
     """
 
     def __init__(
@@ -37,21 +39,20 @@ class LanguageModel(TextModel):
         vocabulary_size: int,
         tied: bool,
         dropout: float,
+        cutoffs: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(embedding, encoder, **kwargs)
-        self.vocabulary_size = vocabulary_size
         self.tied = tied
         self.dropout = keras.layers.Dropout(dropout)
         same = not tied or embedding.units == encoder.units
         self.projection = None if same else keras.layers.Dense(embedding.units, use_bias=False, name="projection")
-        width = embedding.units if tied else encoder.units
-        self.output_bias = self.add_weight(shape=(vocabulary_size,), initializer="zeros", name="output_bias")
-        self.output_kernel = (
-            None
-            if tied
-            else self.add_weight(shape=(vocabulary_size, width), initializer="glorot_uniform", name="output_kernel")
-        )
+        own = None if tied else encoder.units
+        if cutoffs:
+            self.softmax: Any = AdaptiveSoftmax(vocabulary_size, own, cutoffs=cutoffs, name="softmax")
+            self.softmax = self.softmax.tie(embedding.units) if tied else self.softmax
+        else:
+            self.softmax = FullSoftmax(vocabulary_size, own, name="softmax")
         self.carried: list[Any] = []
 
     def carry_state(self, rows: int) -> None:
@@ -78,6 +79,8 @@ class LanguageModel(TextModel):
     def call(self, batch: Any, training: bool | None = None) -> Any:
         """Returns the vectors before the softmax, carrying the state on where the batch says `reset`.
 
+        Windows are full but for the last of a stream, whose end no target and no later window sees: there is no mask.
+
         Args:
             batch: `token_ids` (batch, time); `reset` (batch,), 1 where a row begins a new stream.
             training: Whether dropout is on.
@@ -86,11 +89,11 @@ class LanguageModel(TextModel):
             `(batch, time, features)`.
         """
         if not (self.carried and "reset" in batch):
-            return self._hidden(self.encode(batch, training=training)[0], training)
+            return self._hidden(self.encode(batch, padded=False, training=training)[0], training)
         initial = tree.flatten(self.encoder.get_initial_state(self.carried[0].shape[0]))
         state = [_restarted(old, new, batch["reset"]) for old, new in zip(self.carried, initial, strict=True)]
         state = tree.pack_sequence_as(self._state_structure, state)
-        encoded, _, state = self.encode(batch, initial_state=state, return_state=True, training=training)
+        encoded, _, state = self.encode(batch, initial_state=state, return_state=True, padded=False, training=training)
         for variable, value in zip(self.carried, tree.flatten(state), strict=True):
             variable.assign(ops.stop_gradient(ops.cast(value, variable.dtype)))
         return self._hidden(encoded, training)
@@ -101,48 +104,41 @@ class LanguageModel(TextModel):
         """Returns the mean negative log-likelihood of the targets in nats a token."""
         rows = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         weights = ops.reshape(sample_weight, (-1,))
-        kernel, bias = self.softmax_weights()
-        total = weighted_softmax_cross_entropy(rows, kernel, bias, ops.reshape(y, (-1,)), weights)
+        total = self.softmax.weighted_loss(rows, ops.reshape(y, (-1,)), weights, self._table())
         return total / ops.maximum(ops.sum(weights), 1.0)
 
-    def softmax_weights(self) -> tuple[Any, Any]:
-        """Returns the softmax's kernel `(vocabulary, features)` and bias `(vocabulary,)`."""
-        kernel = self.embedding.embeddings if self.tied else self.output_kernel
-        return ops.convert_to_tensor(kernel), ops.convert_to_tensor(self.output_bias)
-
-    def advance(self, batch: Any, state: Any) -> tuple[Any, Any]:
+    def advance(self, batch: Any, state: Any, *, padded: bool = True) -> tuple[Any, Any]:
         """Runs on from `state` without training.
+
+        Args:
+            batch: `token_ids` (batch, time).
+            state: The encoder's.
+            padded: Whether rows may end in padding that the state must not see.
 
         Returns:
             The vectors before the softmax `(batch, time, features)`, and the state after the last real token.
         """
-        encoded, _, state = self.encode(batch, initial_state=state, return_state=True, training=False)
+        encoded, _, state = self.encode(batch, initial_state=state, return_state=True, padded=padded, training=False)
         return self._hidden(encoded, training=False), state
 
     def negative_log_likelihood(self, hidden: Any, targets: Any) -> Any:
         """Returns nats of each target. `(batch, time)`."""
-        kernel, bias = self.softmax_weights()
         rows = ops.reshape(hidden, (-1, hidden.shape[-1]))
-        nll = softmax_cross_entropy(rows, kernel, bias, ops.reshape(targets, (-1,)))
+        nll = self.softmax.losses_of(rows, ops.reshape(targets, (-1,)), self._table())
         return ops.reshape(nll, ops.shape(targets))
 
     def logits(self, hidden: Any) -> Any:
-        """Returns the logits of the next token for vectors `(batch, features)`. `(batch, vocabulary)`."""
-        kernel, bias = self.softmax_weights()
-        hidden, kernel = ops.cast(hidden, "float32"), ops.cast(kernel, "float32")
-        return ops.matmul(hidden, ops.transpose(kernel)) + ops.cast(bias, "float32")
+        """Returns the next token's log-probabilities for vectors `(batch, features)`. `(batch, vocabulary)`."""
+        return self.softmax.log_probabilities(hidden, self._table())
 
     def save_own_variables(self, store: Any) -> None:
-        """Keeps the softmax's own weights; the carried state belongs to the training, not to the model."""
-        store["output_bias"] = self.output_bias
-        if self.output_kernel is not None:
-            store["output_kernel"] = self.output_kernel
+        """Keeps nothing: the carried state belongs to the training, not to the model."""
 
     def load_own_variables(self, store: Any) -> None:
-        """Reads what `save_own_variables` wrote."""
-        self.output_bias.assign(store["output_bias"])
-        if self.output_kernel is not None:
-            self.output_kernel.assign(store["output_kernel"])
+        """Reads nothing, as nothing was kept."""
+
+    def _table(self) -> Any:
+        return self.embedding.embeddings if self.tied else None
 
     def _hidden(self, encoded: Any, training: Any) -> Any:
         projected = encoded if self.projection is None else self.projection(encoded)

@@ -74,7 +74,7 @@ class RecurrentLayer(keras.layers.Layer):
     def call(
         self,
         inputs: Any,
-        mask: Any,
+        real: Any = None,
         initial_state: Any = None,
         training: bool | None = None,
     ) -> tuple[Any, list[Any]]:
@@ -82,7 +82,7 @@ class RecurrentLayer(keras.layers.Layer):
 
         Args:
             inputs: `(time, batch, features)`
-            mask: 1.0 at real steps. `(time, batch, 1)`
+            real: 1.0 at real steps; None where all are. `(time, batch, 1)`
             initial_state: List of `(batch, units)` tensors; None for zeros.
             training: Whether dropout is on.
 
@@ -100,7 +100,7 @@ class RecurrentLayer(keras.layers.Layer):
             inputs,
             (self.kernel, self.recurrent_kernel, self.bias),
             tuple(state),
-            mask=mask,
+            mask=real,
             recurrent_mask=drop,
             reverse=self.reverse,
             operands=self.compute_dtype,

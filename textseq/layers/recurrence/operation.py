@@ -21,7 +21,7 @@ def recur(
     weights: tuple[Any, Any, Any],
     initial_state: tuple[Any, ...],
     *,
-    mask: Any,
+    mask: Any = None,
     recurrent_mask: Any = None,
     reverse: bool = False,
     operands: str = "float32",
@@ -33,7 +33,7 @@ def recur(
         inputs: `(time, batch, features)`
         weights: Kernel `(features, gates·units)`, recurrent kernel `(units, gates·units)`, bias (the cell's shape).
         initial_state: Tensors of `(batch, units)`, h first.
-        mask: 1 at real steps, 0 at padded ones, which carry the state on. `(time, batch, 1)`
+        mask: 1 at real steps, 0 at padded ones, which carry the state on; None where all are real. `(time, batch, 1)`
         recurrent_mask: Multiplies h where it enters the recurrent product: recurrent dropout. `(batch, units)`
         reverse: Whether time runs backwards; the outputs stay in the inputs' order.
         operands: Data type of the products' factors; sums and states stay as they are.
@@ -43,12 +43,13 @@ def recur(
     """
     kernel, recurrent, bias = (ops.multiply(ops.convert_to_tensor(weight), 1.0) for weight in weights)
     drop = ops.ones_like(initial_state[0]) if recurrent_mask is None else recurrent_mask
-    core = _differentiable(cell, reverse=reverse, operands=operands)
-    outputs, *final = core(inputs, kernel, recurrent, bias, mask, drop, *initial_state)
+    core = _differentiable(cell, reverse=reverse, operands=operands, masked=mask is not None)
+    real = ops.ones((1, 1, 1), initial_state[0].dtype) if mask is None else mask
+    outputs, *final = core(inputs, kernel, recurrent, bias, real, drop, *initial_state)
     return outputs, tuple(final)
 
 
-def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
+def _differentiable(cell: Cell, *, reverse: bool, operands: str, masked: bool) -> Any:
     @ops.custom_gradient
     def forward(inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, *initial: Any) -> Any:
         dtype, units = initial[0].dtype, recurrent.shape[0]
@@ -57,17 +58,19 @@ def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
         recurrent_cast = ops.cast(recurrent, operands)  # once, not at each step
         recurrent_bias = cell.recurrent_bias(bias)
 
+        masks = (mask,) if masked else ()
+
         def step(carry: Any, now: Any) -> Any:
-            gates_in, real = now
             state = carry
             before = product(state[0] * drop, recurrent_cast)
             before = before if recurrent_bias is None else before + recurrent_bias
-            new, saved = cell.step(gates_in, before, state)
-            kept = tuple(real * a + (1 - real) * b for a, b in zip(new, state, strict=True))
-            return kept, (*kept, saved)
+            new, saved = cell.step(now[0], before, state)
+            if masked:
+                new = tuple(now[1] * a + (1 - now[1]) * b for a, b in zip(new, state, strict=True))
+            return new, (*new, saved)
 
         widths = (units,) * cell.states + (cell.saved * units,)
-        final, trace = scan(step, initial, (projected, mask), output_widths=widths, reverse=reverse)
+        final, trace = scan(step, initial, (projected, *masks), output_widths=widths, reverse=reverse)
         states, saved = trace[:-1], trace[-1]
 
         def backward(*args: Any, upstream: Any = None) -> Any:
@@ -76,15 +79,16 @@ def _differentiable(cell: Cell, *, reverse: bool, operands: str) -> Any:
             recurrent_t = ops.transpose(recurrent_cast)
 
             def step_back(carry: Any, now: Any) -> Any:
-                d_out, real, kept, after, before = now
+                d_out, kept, after, before, *real = now
                 d_state = (carry[0] + d_out, *carry[1:])
-                through = tuple(real * d for d in d_state)
+                through = tuple(real[0] * d for d in d_state) if masked else d_state
                 d_gates, d_before = cell.step_back(through, kept, after, before)
                 d_recurrent = product(cell.recurrent_gates(d_gates, kept), recurrent_t) * drop
-                d_previous = tuple(d + (1 - real) * skip for d, skip in zip(d_before, d_state, strict=True))
-                return (d_previous[0] + d_recurrent, *d_previous[1:]), (d_gates,)
+                if masked:
+                    d_before = tuple(d + (1 - real[0]) * skip for d, skip in zip(d_before, d_state, strict=True))
+                return (d_before[0] + d_recurrent, *d_before[1:]), (d_gates,)
 
-            sequences = (d_outputs, mask, saved, states, previous)
+            sequences = (d_outputs, saved, states, previous, *masks)
             widths = (cell.gates * units,)
             first, (d_gates,) = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not reverse)
             d_recurrent = cell.recurrent_gates(d_gates, saved)

@@ -94,10 +94,8 @@ class RecurrentStack(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         """Returns the outputs `(batch, time, units)`, and with `return_state` the state: a list of [h] or [h, c]."""
-        batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        if mask is None:
-            real = ops.ones((time, batch, 1), self.variable_dtype)
-        else:
+        real = None
+        if mask is not None:
             real = ops.cast(ops.transpose(mask), self.variable_dtype)[..., None]  # (time, batch, 1)
         outputs, state = inputs, []
         for number, directions in enumerate(self.layers):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from textseq.layers.losses import softmax_cross_entropy, weighted_softmax_cross_entropy
+from textseq.layers.softmax import softmax_cross_entropy, weighted_softmax_cross_entropy
 
 
 def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:

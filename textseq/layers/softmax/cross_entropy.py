@@ -84,7 +84,7 @@ def _chunk(hidden: Any, kernel: Any, bias: Any, targets: Any) -> tuple[Any, Any,
     """Returns a chunk's negative log-likelihoods, and its probabilities as powers and their sums, in float32."""
     logits = ops.cast(ops.matmul(hidden, ops.transpose(kernel)), "float32") + ops.cast(bias, "float32")
     right = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
-    highest = ops.max(logits, axis=-1, keepdims=True)
+    highest = ops.max(logits, axis=-1, keepdims=True, initial=-1e30)  # a cluster may have no rows
     powers = ops.exp(logits - highest)
     sums = ops.sum(powers, axis=-1)
     return ops.log(sums) + highest[:, 0] - right, powers, sums

@@ -1,0 +1,174 @@
+"""A softmax in levels: the commonest tokens first, rarer ones in clusters that only their own rows pay for.
+
+Source: Grave et al. 2017, https://arxiv.org/abs/1609.04309. Here a cluster's vectors keep their full width where they
+are the embedding's, which costs little, for few rows reach the clusters, and spares what narrow ones lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import keras
+from keras import ops
+
+from textseq.errors import UsageError, problem
+from textseq.layers.softmax.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
+
+_ROWS_AT_ONCE = 128
+
+
+class AdaptiveSoftmax(keras.layers.Layer):
+    """The probability of a rare token is that of its cluster times its own inside the cluster.
+
+    Args:
+        vocabulary_size: Tokens, the commonest with the lowest ids.
+        features: Width of the vectors that come in; None where the embedding's table is handed to each call.
+        cutoffs: The first id of each cluster, rising.
+        reduction: By how much each cluster's vectors are narrower than the level's before, with a table of its own.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        UsageError: The cutoffs do not rise, or are not inside the vocabulary.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        features: int | None = None,
+        *,
+        cutoffs: Sequence[int],
+        reduction: float = 4.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(autocast=False, **kwargs)
+        edges = [0, *cutoffs, vocabulary_size]
+        if len(edges) < 3 or any(low >= high for low, high in pairwise(edges)):
+            wrong = f"must rise, above 0 and below the vocabulary of {vocabulary_size:,}"
+            raise UsageError(problem("task.cutoffs", wrong, received=list(cutoffs)))
+        self.vocabulary_size, self.cutoffs = vocabulary_size, tuple(cutoffs)
+        self.clusters = list(pairwise(edges[1:]))  # (first id, id after the last)
+        self.bias = self._weight("bias", (vocabulary_size,), "zeros")
+        self.cluster_bias = self._weight("cluster_bias", (len(self.clusters),), "zeros")
+        self.cluster_kernel: Any = None
+        self.kernel: Any = None
+        self.projections: list[Any] = []
+        self.tails: list[Any] = []
+        self._reduction = reduction
+        if features is not None:
+            self.kernel = self._weight("kernel", (edges[1], features))
+            self._make_tails(features)
+        self.built = True
+
+    def tie(self, features: int) -> AdaptiveSoftmax:
+        """Makes what is needed beside the embedding's table: a vector for each cluster."""
+        self.cluster_kernel = self._weight("cluster_kernel", (len(self.clusters), features))
+        return self
+
+    def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None) -> Any:
+        """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.
+
+        Args:
+            hidden: `(rows, features)`
+            targets: Token ids. `(rows,)`
+            weights: Of each row. `(rows,)`
+            table: The embedding's `(vocabulary, features)`, where this layer has none.
+        """
+        kernel, bias, tails = self._levels(table)
+        total = weighted_softmax_cross_entropy(hidden, kernel, bias, self._first_targets(targets), weights)
+        for (low, high), tail in zip(self.clusters, tails, strict=True):
+            inside = ops.logical_and(targets >= low, targets < high)
+            counted = ops.where(inside, weights, ops.zeros_like(weights))
+            within = ops.clip(targets - low, 0, high - low - 1)
+            total = total + _sum_over(hidden, within, counted, inside, tail)
+        return total
+
+    def losses_of(self, hidden: Any, targets: Any, table: Any = None) -> Any:
+        """Returns each target's negative log-likelihood in nats. `(rows,)`."""
+        kernel, bias, tails = self._levels(table)
+        losses = softmax_cross_entropy(hidden, kernel, bias, self._first_targets(targets))
+        for (low, high), (tail, tail_bias, projection) in zip(self.clusters, tails, strict=True):
+            inside = ops.logical_and(targets >= low, targets < high)
+            within = ops.clip(targets - low, 0, high - low - 1)
+            own = softmax_cross_entropy(_projected(hidden, projection), tail, tail_bias, within)
+            losses = losses + ops.where(inside, own, ops.zeros_like(own))
+        return losses
+
+    def log_probabilities(self, hidden: Any, table: Any = None) -> Any:
+        """Returns those of every token. `(rows, vocabulary)`, float32."""
+        kernel, bias, tails = self._levels(table)
+        hidden = ops.cast(hidden, "float32")
+        first = ops.log_softmax(ops.matmul(hidden, ops.transpose(ops.cast(kernel, "float32"))) + bias)
+        parts = [first[:, : self.cutoffs[0]]]
+        for number, (tail, tail_bias, projection) in enumerate(tails):
+            rows = ops.cast(_projected(hidden, projection), "float32")
+            own = ops.log_softmax(ops.matmul(rows, ops.transpose(ops.cast(tail, "float32"))) + tail_bias)
+            place = self.cutoffs[0] + number
+            parts.append(own + first[:, place : place + 1])
+        return ops.concatenate(parts, -1)
+
+    def _levels(self, table: Any) -> tuple[Any, Any, list[tuple[Any, Any, Any]]]:
+        """Returns kernel and bias of the first level, and kernel, bias and projection of each cluster."""
+        biases = ops.split(ops.convert_to_tensor(self.bias), list(self.cutoffs))
+        bias = ops.concatenate([biases[0], ops.convert_to_tensor(self.cluster_bias)], 0)
+        if self.kernel is not None:
+            kernel = ops.convert_to_tensor(self.kernel)
+            clusters = ops.convert_to_tensor(self.cluster_kernel)
+            tails = list(zip(map(ops.convert_to_tensor, self.tails), biases[1:], self.projections, strict=True))
+        else:
+            parts = ops.split(ops.convert_to_tensor(table), list(self.cutoffs))
+            kernel, clusters = parts[0], ops.convert_to_tensor(self.cluster_kernel)
+            tails = [(part, part_bias, None) for part, part_bias in zip(parts[1:], biases[1:], strict=True)]
+        return ops.concatenate([kernel, ops.cast(clusters, kernel.dtype)], 0), bias, tails
+
+    def _first_targets(self, targets: Any) -> Any:
+        """Returns the targets of the first level: a token's own id, or its cluster's."""
+        first = targets
+        for number, (low, _) in enumerate(self.clusters):
+            first = ops.where(targets >= low, self.cutoffs[0] + number, first)
+        return first
+
+    def _make_tails(self, features: int) -> None:
+        self.tie(features)
+        width = float(features)
+        for number, (low, high) in enumerate(self.clusters):
+            width = max(width / self._reduction, 1.0)
+            self.projections.append(self._weight(f"projection_{number}", (features, int(width))))
+            self.tails.append(self._weight(f"tail_{number}", (high - low, int(width))))
+
+    def _weight(self, name: str, shape: tuple[int, ...], initializer: str = "glorot_uniform") -> Any:
+        return self.add_weight(shape=shape, initializer=initializer, name=name, autocast=False)
+
+
+def _projected(hidden: Any, projection: Any) -> Any:
+    return (
+        hidden if projection is None else ops.matmul(hidden, ops.cast(ops.convert_to_tensor(projection), hidden.dtype))
+    )
+
+
+def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:
+    """Returns the summed loss of a cluster's rows, at the cost of those rows alone."""
+    kernel, bias, projection = tail
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        rows = tf.where(inside)[:, 0]
+        picked = (ops.take(part, rows, axis=0) for part in (hidden, targets, weights))
+        own_hidden, own_targets, own_weights = picked
+        own = _projected(own_hidden, projection)
+        return weighted_softmax_cross_entropy(own, kernel, bias, own_targets, own_weights)
+    # Elsewhere shapes are fixed: the cluster's rows come first, and parts without any are skipped.
+    order = ops.argsort(ops.cast(ops.logical_not(inside), "int32"))
+    count = ops.sum(ops.cast(inside, "int32"))
+    total: Any = ops.zeros((), "float32")
+    for begin in range(0, targets.shape[0], _ROWS_AT_ONCE):
+        part = order[begin : begin + _ROWS_AT_ONCE]
+
+        def compute(part: Any = part) -> Any:
+            own = _projected(ops.take(hidden, part, axis=0), projection)
+            rest = (ops.take(given, part, axis=0) for given in (targets, weights))
+            return weighted_softmax_cross_entropy(own, kernel, bias, *rest)
+
+        total = total + ops.cond(count > begin, compute, lambda: ops.zeros((), "float32"))
+    return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def test_no_length_is_traced_anew_after_the_first_epoch(
     cls = encoders.get(name)
     real = cls.call
 
+    @functools.wraps(real)  # Keras reads the signature
     def counted(self: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
         shapes.append(inputs.shape[1])
         return real(self, inputs, *arguments, **named)

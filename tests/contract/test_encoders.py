@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from textseq.registry import encoders
@@ -30,12 +31,17 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"context": 3, "depth": 1},
     ],
 }
-CASES = [(name, {}) for name in NAMES] + [(name, more) for name in NAMES for more in VARIANTS.get(name, [])]
+# On JAX, where each check compiles for seconds, the rarer ones are for `--slow`.
+rarely = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
+CASES = [pytest.param(name, {}, id=name) for name in NAMES]
+CASES += [
+    pytest.param(name, more, marks=rarely, id=f"{name} {more}") for name in NAMES for more in VARIANTS.get(name, [])
+]
 
 
 def test_the_registry_is_what_is_checked() -> None:
     assert {"rnn", "gru", "lstm", "transformer"} <= set(NAMES)
-    assert {name for name, _ in CASES} == set(NAMES)
+    assert {case.values[0] for case in CASES} == set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)
@@ -48,6 +54,7 @@ def test_a_sound_encoder_passes() -> None:
     assert not [finding for finding in examine_encoder(faulty.Sound) if finding.fault]
 
 
+@rarely
 @pytest.mark.parametrize("fault", faulty.PLANTED, ids=lambda cls: cls.__name__)
 def test_each_planted_fault_is_found_by_its_check(fault: Any) -> None:
     faults = [finding for finding in examine_encoder(fault) if finding.fault]

@@ -6,6 +6,7 @@ import inspect
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,12 @@ ENCODER_CHECKS: tuple[Callable[[Subject, bool], None], ...] = (
 
 def _dropouts(cls: type) -> list[str]:
     return [argument.name for argument in inspect_class(cls).arguments if "dropout" in argument.name]
+
+
+def quickly(check: Callable[..., Any]) -> AbstractContextManager[Any]:
+    """Keeps JAX from compiling every loop of every encoder anew, which takes minutes; a graph's check needs it to."""
+    if keras.backend.backend() != "jax" or check is _a_graph_takes_any_shape:
+        return nullcontext()
+    import jax
+
+    return jax.disable_jit()

@@ -8,7 +8,7 @@ from typing import Any
 from textseq.encoder import Encoder
 from textseq.errors import TextseqError, UsageError
 from textseq.registry import encoders
-from textseq.testing.checks import ENCODER_CHECKS
+from textseq.testing.checks import ENCODER_CHECKS, quickly
 from textseq.testing.comparing import Fault
 from textseq.testing.subject import Subject
 
@@ -60,7 +60,8 @@ def examine_encoder(encoder: str | type[Encoder], units: int = 16, **arguments: 
         for causal in (False, True):
             name = f"{_title(check)} (causal={str(causal).lower()})"
             try:
-                check(subject, causal)
+                with quickly(check):
+                    check(subject, causal)
             except Fault as fault:
                 findings.append(Finding(name, str(fault)))
             except UsageError as error:

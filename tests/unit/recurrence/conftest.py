@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -20,6 +20,18 @@ class Batch(NamedTuple):
     def with_mask(self, masked: bool) -> np.ndarray | None:
         """Returns the mask, or None for a batch that is taken as full."""
         return self.mask if masked else None
+
+
+@pytest.fixture(autouse=True)
+def _loops_step_by_step() -> Iterator[None]:
+    """JAX compiles each loop anew when it is called outside a compiled function; step by step is quicker here."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    with jax.disable_jit():
+        yield
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from keras import ops
 from textseq.errors import UsageError, problem
 from textseq.layers.softmax.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
 
-_ROWS_AT_ONCE = 128
-
 
 class AdaptiveSoftmax(keras.layers.Layer):
     """The probability of a rare token is that of its cluster times its own inside the cluster.
+
+    Quick on TensorFlow only: JAX, whose shapes are fixed, computes every cluster for every row.
 
     Args:
         vocabulary_size: Tokens, the commonest with the lowest ids.
@@ -148,7 +148,7 @@ def _projected(hidden: Any, projection: Any) -> Any:
 
 
 def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:
-    """Returns the summed loss of a cluster's rows, at the cost of those rows alone."""
+    """Returns the summed loss of a cluster's rows; on TensorFlow at the cost of those rows alone."""
     kernel, bias, projection = tail
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -158,17 +158,5 @@ def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[
         own_hidden, own_targets, own_weights = picked
         own = _projected(own_hidden, projection)
         return weighted_softmax_cross_entropy(own, kernel, bias, own_targets, own_weights)
-    # Elsewhere shapes are fixed: the cluster's rows come first, and parts without any are skipped.
-    order = ops.argsort(ops.cast(ops.logical_not(inside), "int32"))
-    count = ops.sum(ops.cast(inside, "int32"))
-    total: Any = ops.zeros((), "float32")
-    for begin in range(0, targets.shape[0], _ROWS_AT_ONCE):
-        part = order[begin : begin + _ROWS_AT_ONCE]
-
-        def compute(part: Any = part) -> Any:
-            own = _projected(ops.take(hidden, part, axis=0), projection)
-            rest = (ops.take(given, part, axis=0) for given in (targets, weights))
-            return weighted_softmax_cross_entropy(own, kernel, bias, *rest)
-
-        total = total + ops.cond(count > begin, compute, lambda: ops.zeros((), "float32"))
-    return total
+    # Elsewhere shapes are fixed, and every row pays: those of other clusters with a weight of 0.
+    return weighted_softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets, weights)

@@ -40,7 +40,8 @@ class LanguageModeling(Task):
         carry_state: Whether the encoder's state goes on from window to window in training. False cuts the text anew
             each epoch, at a random offset, and shuffles the windows.
         end_of_text: Whether an end token follows each row of the dataset.
-        softmax: "full", or "adaptive": rare tokens in clusters, several times quicker with word-level vocabularies (on TensorFlow).
+        softmax: "full", or "adaptive": rare tokens in clusters, on TensorFlow several times quicker with word-level
+            vocabularies.
         cutoffs: The first id of each cluster; an eighteenth and a third of the vocabulary where null.
     """
 

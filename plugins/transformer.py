@@ -16,6 +16,8 @@ from textseq.errors import UsageError, problem
 from textseq.layers.attention import SelfAttention
 from textseq.registry import encoders
 
+_RING = ("keys", "values", "written")
+
 
 @encoders.register("transformer")
 class Transformer(Encoder):
@@ -97,40 +99,31 @@ class Transformer(Encoder):
     ) -> Any:
         """Returns `(batch, time, units)`, and with `return_state` the cache after the last real token."""
         hidden = inputs if self.entry is None else self.entry(inputs)
-        mask = ops.ones(ops.shape(inputs)[:2], "bool") if mask is None else ops.cast(mask, "bool")
-        keys, values = [], []
-        length = None
+        mask = None if mask is None else ops.cast(mask, "bool")
+        after: list[Any] = []
         for number, block in enumerate(self.blocks):
-            state = None
-            if initial_state is not None:
-                cache = initial_state
-                state = (cache["keys"][:, number], cache["values"][:, number], cache["length"])
-            hidden, seen = block(hidden, mask, state, training=training)
-            if return_state:
-                key, value, length = block.attention.next_state(seen)
-                keys.append(key)
-                values.append(value)
+            ring = None if initial_state is None else tuple(initial_state[part][number] for part in _RING)
+            hidden, ring = block(hidden, real=mask, ring=ring, return_state=return_state, training=training)
+            after.append(ring)
         outputs = self.final_norm(hidden)
-        if not return_state:
-            return outputs
-        return outputs, {"keys": ops.stack(keys, 1), "values": ops.stack(values, 1), "length": length}
+        return (outputs, self._state(after)) if return_state else outputs
 
     def get_initial_state(self, batch_size: Any) -> Any:
-        """Returns an empty cache.
+        """Returns empty caches.
 
-        `keys` and `values` (batch, depth, context, kv_heads, width) in float32, `length` (batch,) in int32.
+        `keys` and `values`: for each block (batch, kv_heads, context, width) in float32; `written`: for each block
+        how many tokens it has seen, (batch,) in int32.
 
         Raises:
             UsageError: The encoder is not causal.
         """
         if not self.causal:
             raise UsageError(problem("encoder.causal", "must be true to carry state: steps look ahead"))
-        shape = (batch_size, self.depth, self.context, self.kv_heads, self.width)
-        return {
-            "keys": ops.zeros(shape, "float32"),
-            "values": ops.zeros(shape, "float32"),
-            "length": ops.zeros((batch_size,), "int32"),
-        }
+        return self._state([block.attention.get_initial_state(batch_size) for block in self.blocks])
+
+    @staticmethod
+    def _state(rings: list[Any]) -> dict[str, list[Any]]:
+        return {part: [ring[place] for ring in rings] for place, part in enumerate(_RING)}
 
 
 class Block(keras.layers.Layer):
@@ -196,9 +189,13 @@ class Block(keras.layers.Layer):
         self.narrow.build((*input_shape[:-1], self.inner))
         self.built = True
 
-    def call(self, inputs: Any, mask: Any, state: Any = None, training: bool | None = None) -> tuple[Any, Any]:
-        """Returns the outputs `(batch, time, units)` and what `SelfAttention.next_state` takes."""
-        attended, seen = self.attention(self.attention_norm(inputs), mask, state, training=training)
+    def call(
+        self, inputs: Any, real: Any = None, ring: Any = None, return_state: bool = False, training: bool | None = None
+    ) -> tuple[Any, Any]:
+        """Returns the outputs `(batch, time, units)`, and the attention's ring where it is asked for."""
+        attended, after = self.attention(
+            self.attention_norm(inputs), real=real, state=ring, return_state=return_state, training=training
+        )
         hidden = inputs + self.dropouts[0](attended, training=training)
         wide = self.wide(self.feed_forward_norm(hidden))
         if self.gated:
@@ -206,7 +203,7 @@ class Block(keras.layers.Layer):
             wide = ops.silu(gate) * value
         else:
             wide = ops.gelu(wide, approximate=True)
-        return hidden + self.dropouts[1](self.narrow(wide), training=training), seen
+        return hidden + self.dropouts[1](self.narrow(wide), training=training), after
 
 
 def _norm(kind: str, policy: Any) -> keras.layers.Layer:

@@ -17,7 +17,12 @@ from typing import Any
 import click
 
 _PACKAGES = ("keras", "tensorflow", "tensorflow-text", "jax", "datasets", "sentencepiece", "numpy", "scikit-learn")
-_PROBE = "import keras; print(','.join(str(d) for d in keras.distribution.list_devices()) or 'cpu')"
+_PROBE = """
+import json, keras
+from textseq.layers.recurrence.cudnn import refusal
+devices = [str(device) for device in keras.distribution.list_devices()] or ["cpu"]
+print(json.dumps({"devices": devices, "refusal": refusal("lstm")}))
+"""
 
 
 @click.command()
@@ -59,9 +64,13 @@ def _backends() -> list[dict[str, Any]]:
             continue
         environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run([sys.executable, "-c", _PROBE], env=environment, capture_output=True, text=True)
-        last = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()[-1:] or ["no answer"]
-        fine = done.returncode == 0
-        checks.append(_check(f"backend {backend}", f"devices {last[0]}" if fine else last[0], fine=fine))
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or ["no answer"]
+            checks.append(_check(f"backend {backend}", last[0], fine=False))
+            continue
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+        recurrence = f"recurrence by textseq ({found['refusal']})" if found["refusal"] else "gru and lstm by cuDNN"
+        checks.append(_check(f"backend {backend}", f"devices {','.join(found['devices'])}; {recurrence}"))
     return checks
 
 

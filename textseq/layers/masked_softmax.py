@@ -1,4 +1,4 @@
-"""Softmax over the places that count."""
+"""Softmax, over all places or over those that count."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def masked_softmax(scores: Any, real: Any, *, axis: int = -1) -> Any:
     scores = ops.where(real, scores, _NEVER)
     powers = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=axis, keepdims=True, initial=_NEVER)))
     return powers / ops.sum(powers, axis=axis, keepdims=True)
+
+
+def softmax(scores: Any) -> Any:
+    """Returns weights that sum to 1 along the last axis; quietly, also where that has length 1."""
+    return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores)

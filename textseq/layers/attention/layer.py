@@ -1,4 +1,4 @@
-"""Multi-head self-attention over a sequence, or over a sequence and the cache of what came before it.
+"""Self-attention over a sequence, or over a sequence and what is kept of the steps before it.
 
 Sources: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Ainslie et al. 2023 (grouped queries),
 https://arxiv.org/abs/2305.13245.
@@ -6,22 +6,24 @@ https://arxiv.org/abs/2305.13245.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from textseq.layers.attention.rotary import rotate
-from textseq.layers.masked_softmax import masked_softmax
+from textseq.layers.attention import cache
+from textseq.layers.attention.rotary import angles, rotate
+from textseq.layers.masked_softmax import softmax
+
+_NEVER = -1e9
 
 
 class SelfAttention(keras.layers.Layer):
     """Attention of each step over the steps it may see.
 
     Causal attention sees the step itself and the `context` - 1 real steps before it, in one call as in many: the state
-    is the last `context` keys and values. Keys are kept unturned, and turned by their place from the oldest step in
-    sight on; so places stay small and exact however long the text.
+    is a ring of the last `context` keys and values (`textseq.layers.attention.cache`).
 
     Args:
         units: Width of inputs and outputs.
@@ -65,76 +67,99 @@ class SelfAttention(keras.layers.Layer):
         self.output_projection.build((*input_shape[:-1], self.units))
         self.built = True
 
-    def call(self, inputs: Any, mask: Any, state: Any = None, training: bool | None = None) -> tuple[Any, Any]:
+    def call(
+        self,
+        inputs: Any,
+        real: Any = None,
+        state: cache.Ring | None = None,
+        return_state: bool = False,
+        training: bool | None = None,
+    ) -> tuple[Any, cache.Ring | None]:
         """Attends.
 
         Args:
             inputs: `(batch, time, units)`
-            mask: True at real steps. `(batch, time)`
-            state: Keys and values `(batch, context, kv_heads, width)` each, the newest last, and how many of them
-                count `(batch,)`; None for none.
+            real: True at real steps; None where all are. `(batch, time)`
+            state: A ring; None where nothing came before.
+            return_state: Whether the ring after this call is wanted.
             training: Whether dropout is on.
 
         Returns:
-            Outputs `(batch, time, units)`, and the joined keys, values and mask `(batch, seen, …)` that
-            `next_state` makes the state of.
+            Outputs `(batch, time, units)`, and the ring where it was asked for.
         """
-        batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        heads = self.projection(inputs)
-        heads = ops.reshape(heads, (batch, time, self.heads + 2 * self.kv_heads, self.width))
-        queries = heads[:, :, : self.heads]
-        keys = heads[:, :, self.heads : self.heads + self.kv_heads]
-        values = heads[:, :, self.heads + self.kv_heads :]
-        real, before = mask, 0
-        if state is not None:
-            before = self.context
-            old_keys, old_values, length = state
-            keys = ops.concatenate([ops.cast(old_keys, keys.dtype), keys], 1)
-            values = ops.concatenate([ops.cast(old_values, values.dtype), values], 1)
-            counted = ops.arange(self.context)[None] >= self.context - length[:, None]
-            real = ops.concatenate([counted, mask], 1)
-        places = ops.cumsum(ops.cast(real, "int32"), axis=1) - 1  # (batch, seen): counts real steps only
-        visible = self._visible(real, places, before)
-        mixed = self._mix(rotate(queries, places[:, before:]), rotate(keys, places), values, visible, training)
-        return self.output_projection(mixed), (keys, values, real)
+        queries, keys, values = self._heads(inputs)
+        steps = self._places(real, inputs)  # of the new steps: 0 for the first
+        before = self.get_initial_state(ops.shape(inputs)[0]) if state is None and return_state else state
+        after = cache.write(before, keys, values, real) if return_state else None
+        if state is None:
+            seen, counted = steps, real
+        elif after is not None and inputs.shape[1] == 1:  # the ring holds the new step too: nothing is joined
+            keys, values, written = after
+            seen, counted = cache.places(written, self.context)
+            seen = seen + ops.cast(written - state[2], "int32")[:, None]
+        else:
+            old, was_written = cache.places(state[2], self.context)
+            new = ops.ones_like(keys[:, 0, :, 0], dtype="bool") if real is None else real
+            seen = ops.concatenate([old, ops.broadcast_to(steps, ops.shape(new))], 1)
+            counted = ops.concatenate([was_written, new], 1)
+            keys = ops.concatenate([ops.cast(state[0], keys.dtype), keys], 2)
+            values = ops.concatenate([ops.cast(state[1], values.dtype), values], 2)
+        queries = rotate(queries, angles(steps, self.width), self.width**-0.5)
+        keys = rotate(ops.cast(keys, self.compute_dtype), angles(seen, self.width))
+        values = ops.cast(values, self.compute_dtype)
+        mixed = self._mix(queries, keys, values, self._hidden(steps, seen, counted), training)
+        return self.output_projection(mixed), after
 
-    def next_state(self, seen: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        """Returns the last `context` real keys and values, the newest last, and how many there are."""
-        keys, values, real = seen
-        total = ops.shape(real)[1]
-        order = ops.where(real, ops.arange(total)[None], -1)
-        order = ops.argsort(order, axis=1)[:, -self.context :]  # real steps last, in their order
-        missing = ops.maximum(self.context - ops.shape(order)[1], 0)
-        picked = [
-            ops.pad(
-                ops.cast(ops.take_along_axis(part, order[..., None, None], axis=1), "float32"),
-                [[0, 0], [missing, 0], [0, 0], [0, 0]],
-            )
-            for part in (keys, values)
-        ]
-        shape = (-1, self.context, self.kv_heads, self.width)
-        length = ops.minimum(ops.sum(ops.cast(real, "int32"), axis=1), self.context)
-        return ops.reshape(picked[0], shape), ops.reshape(picked[1], shape), length
+    def get_initial_state(self, batch_size: Any) -> cache.Ring:
+        """Returns a ring in which nothing was written."""
+        shape = (batch_size, self.kv_heads, self.context, self.width)
+        return ops.zeros(shape, "float32"), ops.zeros(shape, "float32"), ops.zeros((batch_size,), "int32")
 
-    def _visible(self, real: Any, places: Any, before: int) -> Any:
-        """Returns which keys each query may see. `(batch, queries, keys)`."""
-        visible = real[:, None, :]
-        if not self.causal:
-            return visible
-        distance = places[:, before:, None] - places[:, None, :]
-        indices = ops.arange(ops.shape(places)[1])
-        earlier = indices[before:, None] >= indices[None, :]
-        in_sight = ops.logical_and(earlier[None], distance < self.context)
-        return ops.logical_and(visible, in_sight)
+    def _heads(self, inputs: Any) -> tuple[Any, Any, Any]:
+        """Returns queries, keys and values of all heads, from one product. `(batch, heads, time, width)` each."""
+        shape = ops.shape(inputs)
+        total = self.heads + 2 * self.kv_heads
+        heads = ops.reshape(self.projection(inputs), (shape[0], shape[1], total, self.width))
+        heads = ops.transpose(heads, (0, 2, 1, 3))
+        queries, keys, values = ops.split(heads, [self.heads, self.heads + self.kv_heads], axis=1)
+        return queries, keys, values
 
-    def _mix(self, queries: Any, keys: Any, values: Any, visible: Any, training: Any) -> Any:
+    def _places(self, real: Any, inputs: Any) -> Any:
+        """Returns each step's place: how many real steps of this call stand before it. `(batch or 1, time)`."""
+        if real is not None:
+            return ops.cumsum(ops.cast(real, "int32"), axis=1) - 1
+        if inputs.shape[1] is not None:
+            return np.arange(inputs.shape[1], dtype="int32")[None]
+        return ops.arange(ops.shape(inputs)[1], dtype="int32")[None]
+
+    def _hidden(self, steps: Any, seen: Any, real: Any) -> Any:
+        """Returns what to add to the scores, so that no step sees what it must not; None for nothing.
+
+        `(batch or 1, 1, queries, keys)`
+        """
+        visible = None if real is None else real[:, None, :]
+        if self.causal:
+            distance = steps[:, :, None] - seen[:, None, :]
+            if isinstance(distance, np.ndarray):
+                in_sight = (distance >= 0) & (distance < self.context)
+            else:
+                in_sight = ops.logical_and(distance >= 0, distance < self.context)
+            visible = in_sight if visible is None else ops.logical_and(visible, in_sight)
+        if visible is None:
+            return None
+        if isinstance(visible, np.ndarray):
+            return None if visible.all() else np.where(visible, 0.0, _NEVER).astype("float32")[:, None]
+        return ops.where(visible, 0.0, _NEVER)[:, None]
+
+    def _mix(self, queries: Any, keys: Any, values: Any, hidden: Any, training: Any) -> Any:
         """Returns the values' mixtures. `(batch, queries, units)`."""
         shape = ops.shape(queries)
         group = self.heads // self.kv_heads
-        queries = ops.reshape(queries, (shape[0], shape[1], self.kv_heads, group, self.width))
-        scores = ops.einsum("bqkgw,bskw->bkgqs", queries, keys)
-        scores = ops.cast(scores, "float32") / math.sqrt(self.width)
-        weights = masked_softmax(scores, visible[:, None, None])
+        grouped = (shape[0], self.kv_heads, group * shape[2], self.width)
+        scores = ops.matmul(ops.reshape(queries, grouped), ops.transpose(keys, (0, 1, 3, 2)))
+        scores = ops.reshape(ops.cast(scores, "float32"), (shape[0], self.heads, shape[2], -1))
+        weights = softmax(scores if hidden is None else scores + hidden)
         attention = self.dropout(ops.cast(weights, values.dtype), training=training)
-        mixed = ops.einsum("bkgqs,bskw->bqkgw", attention, values)
-        return ops.reshape(mixed, (shape[0], shape[1], self.units))
+        attention = ops.reshape(attention, (shape[0], self.kv_heads, group * shape[2], -1))
+        mixed = ops.reshape(ops.matmul(attention, values), (shape[0], self.heads, shape[2], self.width))
+        return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (shape[0], shape[2], self.units))

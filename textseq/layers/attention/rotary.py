@@ -13,19 +13,38 @@ from keras import ops
 _BASE = 10_000.0
 
 
-def rotate(vectors: Any, positions: Any) -> Any:
-    """Turns pairs of entries (the first half with the second) by position × frequency.
+def angles(places: Any, width: int) -> Any:
+    """Returns each place times each pair's frequency.
 
     Args:
-        vectors: `(batch, time, heads, width)`, width even.
-        positions: `(batch, time)` or `(1, time)`
+        places: Steps from any one origin; may be negative. A NumPy array gives a NumPy array, which costs nothing at
+            run time. `(…, time)`
+        width: Of a head's vectors, even.
+
+    Returns:
+        `(…, 1, time, width / 2)`: the same for every head.
+    """
+    half = width // 2
+    frequencies = (_BASE ** (-np.arange(half) / half)).astype("float32")
+    if isinstance(places, np.ndarray):
+        return places[..., None, :, None].astype("float32") * frequencies
+    return ops.cast(places, "float32")[..., None, :, None] * frequencies
+
+
+def rotate(vectors: Any, turns: Any, scale: float = 1.0) -> Any:
+    """Turns pairs of entries, the first half with the second.
+
+    Args:
+        vectors: `(batch, heads, time, width)`
+        turns: What `angles` returned.
+        scale: Multiplies the outcome.
 
     Returns:
         The turned vectors, in their own data type.
     """
     half = vectors.shape[-1] // 2
-    frequencies = _BASE ** (-np.arange(half, dtype="float32") / half)
-    angles = ops.cast(positions, "float32")[..., None, None] * frequencies  # (batch, time, 1, half)
-    cos, sin = ops.cast(ops.cos(angles), vectors.dtype), ops.cast(ops.sin(angles), vectors.dtype)
+    library: Any = np if isinstance(turns, np.ndarray) else ops
+    cos = ops.cast(library.cos(turns) * scale, vectors.dtype)
+    sin = ops.cast(library.sin(turns) * scale, vectors.dtype)
     first, second = vectors[..., :half], vectors[..., half:]
     return ops.concatenate([first * cos - second * sin, second * cos + first * sin], -1)

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from textseq.layers.recurrence.cells import CELLS
+from textseq.layers.recurrence.cudnn import recur_stock, refusal
 from textseq.layers.recurrence.operation import recur
 
 ForgetBias = Literal["one", "zero", "chrono"]
@@ -91,6 +92,10 @@ class RecurrentLayer(keras.layers.Layer):
         """
         batch = ops.shape(inputs)[1]
         state = self.get_initial_state(batch) if initial_state is None else initial_state
+        if self.cudnn_refusal is None:
+            weights = tuple(map(ops.convert_to_tensor, (self.kernel, self.recurrent_kernel, self.bias)))
+            outputs, final = recur_stock(self.cell, inputs, weights, tuple(state), mask=real, reverse=self.reverse)
+            return outputs, list(final)
         drop = None
         if training and self.recurrent_dropout:
             ones = ops.ones((batch, self.units), self.variable_dtype)
@@ -106,6 +111,11 @@ class RecurrentLayer(keras.layers.Layer):
             operands=self.compute_dtype,
         )
         return outputs, list(final)
+
+    @property
+    def cudnn_refusal(self) -> str | None:
+        """Why this layer does not run on cuDNN on this machine; None where it does."""
+        return refusal(self.cell, recurrent_dropout=self.recurrent_dropout, operands=self.compute_dtype)
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
         """Returns zeros: h, and c for an LSTM. `(batch, units)` each."""

@@ -89,8 +89,10 @@ class SelfAttention(keras.layers.Layer):
         """
         queries, keys, values = self._heads(inputs)
         steps = self._places(real, inputs)  # of the new steps: 0 for the first
-        before = self.get_initial_state(ops.shape(inputs)[0]) if state is None and return_state else state
-        after = cache.write(before, keys, values, real) if return_state else None
+        after = None
+        if return_state:
+            before = self.get_initial_state(ops.shape(inputs)[0]) if state is None else state
+            after = cache.write(before, keys, values, real)
         if state is None:
             seen, counted = steps, real
         elif after is not None and inputs.shape[1] == 1:  # the ring holds the new step too: nothing is joined

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 
 from textseq.config import TrainingConfig
+from textseq.training import fused_optimizers
 from textseq.training.schedules import WarmupSchedule
 
-_OPTIMIZERS = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 
 
 def build_optimizer(training: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
@@ -21,7 +22,8 @@ def build_optimizer(training: TrainingConfig, total_steps: int) -> keras.optimiz
         training: Names the optimizer, its arguments and the schedule.
         total_steps: Batches of the whole training, which the schedule spreads over.
     """
-    return _OPTIMIZERS[training.optimizer.name](
+    kinds = fused_optimizers if keras.backend.backend() == "tensorflow" else keras.optimizers
+    return getattr(kinds, _OPTIMIZERS[training.optimizer.name])(
         learning_rate=_learning_rate(training, total_steps),
         global_clipnorm=training.clip_norm,
         use_ema=training.ema is not None,

@@ -41,7 +41,7 @@ def test_outputs_and_every_gradient_equal_keras(cell: str, inputs: tuple[np.ndar
     stock(x)
     stock.set_weights([np.asarray(weight) for weight in ours.trainable_variables])
     upstream = np.random.default_rng(1).normal(size=(3, 7, 6)).astype("float32")
-    mine = values_and_gradients(lambda x: ours(x, mask=mask), x, ours.trainable_variables, upstream)
+    mine = values_and_gradients(lambda x: ours(x, mask=mask, training=True), x, ours.trainable_variables, upstream)
     theirs = values_and_gradients(lambda x: stock(x, mask=tf.constant(mask)), x, stock.trainable_variables, upstream)
     assert len(mine) == 5  # outputs, inputs, kernel, recurrent kernel, bias
     real = mask[..., None]

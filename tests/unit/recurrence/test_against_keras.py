@@ -44,7 +44,7 @@ class TestOneDirection:
         stock, ours = pair(cell, batch.inputs, causal=True)
         mask = batch.with_mask(masked)
         outputs, *last = stock(batch.inputs, mask=mask)
-        our_outputs, (our_last,) = ours(batch.inputs, mask=mask, return_state=True)
+        our_outputs, (our_last,) = ours(batch.inputs, mask=mask, return_state=True, training=True)
         real = np.ones_like(batch.mask) if mask is None else mask
         difference = largest_difference(
             [ops.convert_to_numpy(outputs)[real], *last], [ops.convert_to_numpy(our_outputs)[real], *our_last]
@@ -67,7 +67,7 @@ class TestOneDirection:
             return loss(outputs, last)
 
         def of_ours(inputs: Any, *states: Any) -> Any:
-            outputs, (last,) = ours(inputs, mask=mask, initial_state=[list(states)], return_state=True)
+            outputs, (last,) = ours(inputs, mask=mask, initial_state=[list(states)], return_state=True, training=True)
             return loss(outputs, last)
 
         expected = gradients(of_stock, stock, [batch.inputs, *initial])
@@ -86,7 +86,7 @@ def test_both_directions_and_their_gradients_are_equal(
     mask = None if not masked else ops.convert_to_tensor(batch.mask)
 
     def loss(layer: Any) -> Callable[[Any], Any]:
-        return lambda inputs: ops.sum(ops.square(layer(inputs, mask=mask)) * batch.factors)
+        return lambda inputs: ops.sum(ops.square(layer(inputs, mask=mask, training=True)) * batch.factors)
 
     expected = gradients(loss(stock), stock, [batch.inputs])
     found = gradients(loss(ours), ours, [batch.inputs])

@@ -58,20 +58,22 @@ def randomised(stack: RecurrentStack, inputs: np.ndarray) -> list[np.ndarray]:
     return weights
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
-def test_outputs_are_those_of_the_equations_on_the_real_steps_alone(cell: str, batch: Any) -> None:
+def test_outputs_are_those_of_the_equations_on_the_real_steps_alone(cell: str, training: bool, batch: Any) -> None:
     stack = RecurrentStack(cell, 4, causal=True)
     weights = randomised(stack, batch.inputs)
-    outputs = ops.convert_to_numpy(stack(batch.inputs, mask=batch.mask))
+    outputs = ops.convert_to_numpy(stack(batch.inputs, mask=batch.mask, training=training))
     for row, real, output in zip(batch.inputs, batch.mask, outputs, strict=True):
         np.testing.assert_allclose(output[real], run(cell, row, real, weights), atol=1e-6)
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_second_half_reads_the_real_steps_from_last_to_first(cell: str, batch: Any) -> None:
+def test_the_second_half_reads_the_real_steps_from_last_to_first(cell: str, training: bool, batch: Any) -> None:
     stack = RecurrentStack(cell, 8)
     weights = randomised(stack, batch.inputs)
-    outputs = ops.convert_to_numpy(stack(batch.inputs, mask=batch.mask))
+    outputs = ops.convert_to_numpy(stack(batch.inputs, mask=batch.mask, training=training))
     for row, real, output in zip(batch.inputs, batch.mask, outputs, strict=True):
         backward = run(cell, row[::-1], real[::-1], weights[3:])[::-1]
         np.testing.assert_allclose(output[real][:, :4], run(cell, row, real, weights[:3]), atol=1e-6)
@@ -89,7 +91,7 @@ def test_gradients_are_finite_differences_in_float64(
     weights = randomised(stack, inputs)
 
     def loss(inputs: Any) -> Any:
-        return ops.sum(ops.square(stack(inputs, mask=ops.convert_to_tensor(batch.mask))) * factors)
+        return ops.sum(ops.square(stack(inputs, mask=ops.convert_to_tensor(batch.mask), training=True)) * factors)
 
     def slope(arrays: list[np.ndarray], number: int, place: tuple[int, ...]) -> float:
         values = []

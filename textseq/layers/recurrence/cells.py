@@ -10,7 +10,9 @@ from typing import Any
 
 from keras import ops
 
-State = tuple[Any, ...]
+from textseq.layers.recurrence.slopes import sigmoid_gradient, tanh_gradient
+
+Parts = tuple[Any, ...]  # one tensor (batch, units) for each gate, or for each part of the state
 
 
 class Cell:
@@ -19,7 +21,7 @@ class Cell:
     Attributes:
         gates: Blocks of the kernels.
         states: Tensors of the state.
-        saved: Blocks of `units` that a step keeps for the backward pass.
+        saved: Tensors that a step keeps for the backward pass.
         bias_rows: Bias vectors: one, or one for the inputs and one for the recurrent product.
     """
 
@@ -40,34 +42,36 @@ class Cell:
         """Returns the bias's gradient from the sums of the gates' and the recurrent product's."""
         return gates
 
-    def step(self, projected: Any, recurrent: Any, state: State) -> tuple[State, Any]:
-        """Returns the new state, and what the backward pass needs. Both inputs `(batch, gates·units)`."""
+    def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
+        """Returns the new state, and what the backward pass needs beside the state before."""
         raise TypeError(f"{type(self).__name__} defines no step.")
 
-    def step_back(self, d_state: State, saved: Any, after: State, before: State) -> tuple[Any, State]:
-        """Returns the gradients of the gates' sums, and of the state before except through the recurrent product."""
-        raise TypeError(f"{type(self).__name__} defines no step_back.")
+    def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
+        """Differentiates a step.
 
-    def recurrent_gates(self, d_gates: Any, saved: Any) -> Any:
-        """Returns the gradient of the recurrent product's result."""
-        return d_gates
+        Returns:
+            The gradients of the gates' sums; of the recurrent product's result; and of the state before, except through
+            the recurrent product (None for a part that reaches the step only through it).
+        """
+        raise TypeError(f"{type(self).__name__} defines no step_back.")
 
 
 class RNNCell(Cell):
     """h' = tanh(Wx + Uh + b)."""
 
-    def step(self, projected: Any, recurrent: Any, state: State) -> tuple[State, Any]:
+    def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
         """Returns h' and itself."""
-        h = ops.tanh(projected + recurrent)
-        return (h,), h
+        h = ops.tanh(projected[0] + recurrent[0])
+        return (h,), (h,)
 
-    def step_back(self, d_state: State, saved: Any, after: State, before: State) -> tuple[Any, State]:
+    def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
         """Differentiates tanh."""
-        return d_state[0] * (1 - saved * saved), (ops.zeros_like(d_state[0]),)
+        d_gates = (tanh_gradient(saved[0], d_state[0]),)
+        return d_gates, d_gates, (None,)
 
 
 class GRUCell(Cell):
-    """z, r = sigmoid(…); g = tanh(Wx + r ⊙ (Uh + b)); h' = z ⊙ h + (1 - z) ⊙ g."""
+    """z, r = sigmoid(…); g = tanh(Wx + r ⊙ (Uh + b)); h' = z ⊙ h + (1 - z) ⊙ g = g + z ⊙ (h - g)."""
 
     gates = 3
     saved = 4
@@ -85,28 +89,21 @@ class GRUCell(Cell):
         """Returns both rows."""
         return ops.stack([gates, recurrent])
 
-    def step(self, projected: Any, recurrent: Any, state: State) -> tuple[State, Any]:
+    def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
         """Returns h', and z, r, g and the recurrent part of g."""
-        xz, xr, xg = ops.split(projected, 3, axis=-1)
-        hz, hr, hg = ops.split(recurrent, 3, axis=-1)
-        z, r = ops.sigmoid(xz + hz), ops.sigmoid(xr + hr)
-        g = ops.tanh(xg + r * hg)
-        return (z * state[0] + (1 - z) * g,), ops.concatenate([z, r, g, hg], -1)
+        z, r = ops.sigmoid(projected[0] + recurrent[0]), ops.sigmoid(projected[1] + recurrent[1])
+        g = ops.tanh(projected[2] + r * recurrent[2])
+        return (g + z * (state[0] - g),), (z, r, g, recurrent[2])
 
-    def step_back(self, d_state: State, saved: Any, after: State, before: State) -> tuple[Any, State]:
-        """Differentiates the gates."""
-        z, r, g, hg = ops.split(saved, 4, axis=-1)
+    def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
+        """Differentiates the gates; the reset gate stands before the third block of the recurrent product."""
+        z, r, g, recurrent_g = saved
         (dh,), (h,) = d_state, before
-        d_g = dh * (1 - z) * (1 - g * g)
-        d_z = dh * (h - g) * z * (1 - z)
-        d_r = d_g * hg * r * (1 - r)
-        return ops.concatenate([d_z, d_r, d_g], -1), (dh * z,)
-
-    def recurrent_gates(self, d_gates: Any, saved: Any) -> Any:
-        """Puts the reset gate before the third block."""
-        d_z, d_r, d_g = ops.split(d_gates, 3, axis=-1)
-        r = ops.split(saved, 4, axis=-1)[1]
-        return ops.concatenate([d_z, d_r, d_g * r], -1)
+        through = dh * z
+        d_g = tanh_gradient(g, dh - through)
+        d_z = sigmoid_gradient(z, dh * (h - g))
+        d_r = sigmoid_gradient(r, d_g * recurrent_g)
+        return (d_z, d_r, d_g), (d_z, d_r, d_g * r), (through,)
 
 
 class LSTMCell(Cell):
@@ -114,23 +111,28 @@ class LSTMCell(Cell):
 
     gates = 4
     states = 2
-    saved = 4
+    saved = 5
 
-    def step(self, projected: Any, recurrent: Any, state: State) -> tuple[State, Any]:
-        """Returns h' and c', and the gates."""
-        i, f, g, o = ops.split(projected + recurrent, 4, axis=-1)
+    def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
+        """Returns h' and c', and the gates and tanh(c')."""
+        i, f, g, o = (own + other for own, other in zip(projected, recurrent, strict=True))
         i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
         c = f * state[1] + i * g
-        return (o * ops.tanh(c), c), ops.concatenate([i, f, g, o], -1)
+        tanh_c = ops.tanh(c)
+        return (o * tanh_c, c), (i, f, g, o, tanh_c)
 
-    def step_back(self, d_state: State, saved: Any, after: State, before: State) -> tuple[Any, State]:
-        """Differentiates the gates; where a step was masked its gradients are zero, whatever `after` holds."""
-        i, f, g, o = ops.split(saved, 4, axis=-1)
+    def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
+        """Differentiates the gates."""
+        i, f, g, o, tanh_c = saved
         dh, dc = d_state
-        tanh_c = ops.tanh(after[1])
-        dc = dc + dh * o * (1 - tanh_c * tanh_c)
-        d_gates = [dc * g * i * (1 - i), dc * before[1] * f * (1 - f), dc * i * (1 - g * g), dh * tanh_c * o * (1 - o)]
-        return ops.concatenate(d_gates, -1), (ops.zeros_like(dh), dc * f)
+        dc = dc + tanh_gradient(tanh_c, dh * o)
+        d_gates = (
+            sigmoid_gradient(i, dc * g),
+            sigmoid_gradient(f, dc * before[1]),
+            tanh_gradient(g, dc * i),
+            sigmoid_gradient(o, dh * tanh_c),
+        )
+        return d_gates, d_gates, (None, dc * f)
 
 
 CELLS: dict[str, Cell] = {"rnn": RNNCell(), "gru": GRUCell(), "lstm": LSTMCell()}

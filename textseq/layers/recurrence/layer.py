@@ -109,6 +109,7 @@ class RecurrentLayer(keras.layers.Layer):
             recurrent_mask=drop,
             reverse=self.reverse,
             operands=self.compute_dtype,
+            own_gradient=bool(training),
         )
         return outputs, list(final)
 

@@ -1,18 +1,20 @@
 """A recurrence over time as one operation with its own gradient, for any cell.
 
-Forward: the input projection of all steps as one product; then a scan that keeps what the backward pass needs.
+Forward: the input projection of all steps as large products; then a scan that keeps what the backward pass needs.
 Backward: a scan the other way that makes the gradients of the gates' sums only; then each weight's gradient, and the
 inputs', as one product over (time·batch).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import keras
 from keras import ops
 
-from textseq.layers.recurrence.cells import Cell
-from textseq.layers.recurrence.scan import scan
+from textseq.layers.recurrence.cells import Cell, Parts
+from textseq.layers.recurrence.scan import scan, stacked
 
 
 def recur(
@@ -25,6 +27,7 @@ def recur(
     recurrent_mask: Any = None,
     reverse: bool = False,
     operands: str = "float32",
+    own_gradient: bool = True,
 ) -> tuple[Any, tuple[Any, ...]]:
     """Runs a cell over time.
 
@@ -33,83 +36,152 @@ def recur(
         inputs: `(time, batch, features)`
         weights: Kernel `(features, gates·units)`, recurrent kernel `(units, gates·units)`, bias (the cell's shape).
         initial_state: Tensors of `(batch, units)`, h first.
-        mask: 1 at real steps, 0 at padded ones, which carry the state on; None where all are real. `(time, batch, 1)`
+        mask: True at real steps, False at padded ones, which carry the state on; None where all are real.
+            `(time, batch, 1)`
         recurrent_mask: Multiplies h where it enters the recurrent product: recurrent dropout. `(batch, units)`
         reverse: Whether time runs backwards; the outputs stay in the inputs' order.
         operands: Data type of the products' factors; sums and states stay as they are.
+        own_gradient: Whether the gradient is ours, for training. Without it nothing is kept for a backward pass, the
+            graph can be saved, and a gradient is the backend's own.
 
     Returns:
         The outputs `(time, batch, units)` and the final state.
     """
     kernel, recurrent, bias = (ops.multiply(ops.convert_to_tensor(weight), 1.0) for weight in weights)
-    drop = ops.ones_like(initial_state[0]) if recurrent_mask is None else recurrent_mask
-    core = _differentiable(cell, reverse=reverse, operands=operands, masked=mask is not None)
-    real = ops.ones((1, 1, 1), initial_state[0].dtype) if mask is None else mask
-    outputs, *final = core(inputs, kernel, recurrent, bias, real, drop, *initial_state)
+    run = _Run(cell, reverse, operands, masked=mask is not None, dropped=recurrent_mask is not None)
+    nothing = ops.ones((1, 1, 1), initial_state[0].dtype)
+    real = nothing if mask is None else ops.cast(mask, nothing.dtype)
+    drop = nothing if recurrent_mask is None else recurrent_mask
+    if own_gradient:
+        outputs, *final = _differentiable(run)(inputs, kernel, recurrent, bias, real, drop, *initial_state)
+    else:
+        outputs, final, _ = run.forward(inputs, kernel, recurrent, bias, real, drop, initial_state, keep=False)
     return outputs, tuple(final)
 
 
-def _differentiable(cell: Cell, *, reverse: bool, operands: str, masked: bool) -> Any:
+@dataclass(frozen=True)
+class _Run:
+    """How a cell is run, and the run forwards."""
+
+    cell: Cell
+    reverse: bool
+    operands: str
+    masked: bool
+    dropped: bool
+
+    def forward(
+        self, inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, initial: Any, *, keep: bool
+    ) -> tuple[Any, Parts, Parts]:
+        """Returns the outputs, the final state and, to keep for the backward pass, the states before and the rest."""
+        cell, units = self.cell, recurrent.shape[0]
+        product = self.product(initial[0].dtype)
+        projected = product.of_all_steps(inputs, kernel, ops.split(cell.input_bias(bias), cell.gates))
+        kernels = product.by_gate(recurrent)  # cast once, not at each step
+        recurrent_bias = cell.recurrent_bias(bias)
+        biases = None if recurrent_bias is None else ops.split(recurrent_bias, cell.gates)
+
+        def step(state: Any, now: Any) -> Any:
+            before = product(state[0] * drop if self.dropped else state[0], kernels)
+            if biases is not None:
+                before = tuple(part + own for part, own in zip(before, biases, strict=True))
+            new, saved = cell.step(now[0], before, state)
+            if self.masked:
+                new = tuple(ops.where(now[1], a, b) for a, b in zip(new, state, strict=True))
+            return new, (new[0], *state, *saved) if keep else (new[0],)
+
+        count = 1 + (cell.states + cell.saved if keep else 0)
+        sequences = (projected, *self.masks(mask))
+        final, trace = scan(step, tuple(initial), sequences, output_widths=(units,) * count, reverse=self.reverse)
+        return stacked(trace[0], inputs), final, tuple(trace[1:])
+
+    def masks(self, mask: Any) -> tuple[Any, ...]:
+        """Returns the mask as truth values, where there is one."""
+        return (mask > 0.5,) if self.masked else ()
+
+    def product(self, dtype: Any) -> _Product:
+        """Returns the products of this run, with outcomes of the states' data type."""
+        return _Product(self.operands, dtype, self.cell.gates)
+
+
+def _differentiable(run: _Run) -> Any:
+    cell, masked, dropped = run.cell, run.masked, run.dropped
+
     @ops.custom_gradient
     def forward(inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, *initial: Any) -> Any:
-        dtype, units = initial[0].dtype, recurrent.shape[0]
-        product = _product(operands, dtype)
-        projected = _over_all_steps(product, inputs, kernel) + cell.input_bias(bias)
-        recurrent_cast = ops.cast(recurrent, operands)  # once, not at each step
-        recurrent_bias = cell.recurrent_bias(bias)
-
-        masks = (mask,) if masked else ()
-
-        def step(carry: Any, now: Any) -> Any:
-            state = carry
-            before = product(state[0] * drop, recurrent_cast)
-            before = before if recurrent_bias is None else before + recurrent_bias
-            new, saved = cell.step(now[0], before, state)
-            if masked:
-                new = tuple(now[1] * a + (1 - now[1]) * b for a, b in zip(new, state, strict=True))
-            return new, (*new, saved)
-
-        widths = (units,) * cell.states + (cell.saved * units,)
-        final, trace = scan(step, initial, (projected, *masks), output_widths=widths, reverse=reverse)
-        states, saved = trace[:-1], trace[-1]
+        units, product = recurrent.shape[0], run.product(initial[0].dtype)
+        outputs, final, kept = run.forward(inputs, kernel, recurrent, bias, mask, drop, initial, keep=True)
+        states_before, saved = kept[: cell.states], kept[cell.states :]
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             d_outputs, *d_final = _upstream(args, upstream)
-            previous = tuple(_shifted(s, first, reverse) for s, first in zip(states, initial, strict=True))
-            recurrent_t = ops.transpose(recurrent_cast)
+            turned = ops.transpose(ops.cast(recurrent, run.operands))
 
             def step_back(carry: Any, now: Any) -> Any:
-                d_out, kept, after, before, *real = now
+                d_out, before, kept, *real = now
                 d_state = (carry[0] + d_out, *carry[1:])
-                through = tuple(real[0] * d for d in d_state) if masked else d_state
-                d_gates, d_before = cell.step_back(through, kept, after, before)
-                d_recurrent = product(cell.recurrent_gates(d_gates, kept), recurrent_t) * drop
+                d_gates, d_recurrent, d_before = cell.step_back(d_state, kept, before)
+                joined = (_joined(d_gates),) if d_recurrent is d_gates else (_joined(d_gates), _joined(d_recurrent))
                 if masked:
-                    d_before = tuple(d + (1 - real[0]) * skip for d, skip in zip(d_before, d_state, strict=True))
-                return (d_before[0] + d_recurrent, *d_before[1:]), (d_gates,)
+                    joined = tuple(ops.where(real[0], part, 0.0) for part in joined)
+                    d_before = tuple(_where_real(real[0], d, skip) for d, skip in zip(d_before, d_state, strict=True))
+                through = product.one(joined[-1], turned)
+                through = through * drop if dropped else through
+                first = through if d_before[0] is None else through + d_before[0]
+                return (first, *d_before[1:]), joined
 
-            sequences = (d_outputs, saved, states, previous, *masks)
-            widths = (cell.gates * units,)
-            first, (d_gates,) = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not reverse)
-            d_recurrent = cell.recurrent_gates(d_gates, saved)
-            rows = _rows(d_gates)  # from here on, large products only
-            d_inputs = _over_all_steps(product, d_gates, ops.transpose(kernel))
-            d_kernel = product(ops.transpose(_rows(inputs)), rows)
-            d_weights = product(ops.transpose(_rows(previous[0] * drop)), _rows(d_recurrent))
-            d_bias = cell.bias_gradient(ops.sum(rows, 0), ops.sum(_rows(d_recurrent), 0))
-            return (
-                ops.cast(d_inputs, inputs.dtype),
-                d_kernel,
-                d_weights,
-                d_bias,
-                ops.zeros_like(mask),
-                ops.zeros_like(drop),
-                *first,
-            )
+            widths = (cell.gates * units,) * (1 if cell.bias_rows == 1 else 2)
+            sequences = (d_outputs, states_before, saved, *run.masks(mask))
+            first, d_sums = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not run.reverse)
+            rows = _rows(stacked(d_sums[0], inputs))  # from here on, large products only
+            recurrent_rows = rows if len(d_sums) == 1 else _rows(stacked(d_sums[1], inputs))
+            h_before = stacked(states_before[0], inputs)
+            d_inputs = ops.reshape(product.one(rows, ops.transpose(kernel)), ops.shape(inputs))
+            d_kernel = product.one(ops.transpose(_rows(inputs)), rows)
+            d_weights = product.one(ops.transpose(_rows(h_before * drop if dropped else h_before)), recurrent_rows)
+            sums = ops.sum(rows, 0)
+            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else ops.sum(recurrent_rows, 0))
+            nothing = (ops.zeros_like(mask), ops.zeros_like(drop))
+            return (ops.cast(d_inputs, inputs.dtype), d_kernel, d_weights, d_bias, *nothing, *first)
 
-        return (states[0], *final), backward
+        return (outputs, *final), backward
 
     return forward
+
+
+class _Product:
+    """Products of the gates' kernels, in the form that each backend multiplies fastest.
+
+    TensorFlow takes one product a gate, whose outcomes need no cutting apart and which run side by side; XLA one
+    product for all gates, whose cutting apart it fuses with what comes next.
+    """
+
+    def __init__(self, operands: str, dtype: Any, gates: int) -> None:
+        self._operands, self._dtype, self._gates = operands, dtype, gates
+        self._apart = keras.backend.backend() == "tensorflow"
+
+    def one(self, a: Any, b: Any) -> Any:
+        """Returns a·b, its factors in the operands' data type."""
+        return ops.cast(ops.matmul(ops.cast(a, self._operands), ops.cast(b, self._operands)), self._dtype)
+
+    def by_gate(self, kernel: Any) -> list[Any]:
+        """Returns a kernel as `__call__` takes it."""
+        kernel = ops.cast(kernel, self._operands)
+        return list(ops.split(kernel, self._gates, axis=-1)) if self._apart and self._gates > 1 else [kernel]
+
+    def __call__(self, a: Any, kernels: list[Any]) -> Parts:
+        """Returns the product of a `(rows, features)` with each gate's kernel."""
+        a = ops.cast(a, self._operands)
+        parts = tuple(ops.cast(ops.matmul(a, kernel), self._dtype) for kernel in kernels)
+        return parts if len(parts) == self._gates else tuple(ops.split(parts[0], self._gates, axis=-1))
+
+    def of_all_steps(self, sequence: Any, kernel: Any, biases: list[Any]) -> Parts:
+        """Returns each gate's projection of a sequence, its bias added. `(time, batch, units)` each."""
+        shape = ops.shape(sequence)
+        parts = self(_rows(sequence), self.by_gate(kernel))
+        return tuple(
+            ops.reshape(part + bias, (shape[0], shape[1], part.shape[-1]))
+            for part, bias in zip(parts, biases, strict=True)
+        )
 
 
 def _upstream(args: tuple[Any, ...], upstream: Any) -> Any:
@@ -118,21 +190,14 @@ def _upstream(args: tuple[Any, ...], upstream: Any) -> Any:
     return found[0] if len(found) == 1 and isinstance(found[0], tuple | list) else found
 
 
-def _product(operands: str, dtype: Any) -> Any:
-    return lambda a, b: ops.cast(ops.matmul(ops.cast(a, operands), ops.cast(b, operands)), dtype)
+def _joined(parts: Parts) -> Any:
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, -1)
+
+
+def _where_real(real: Any, gradient: Any, skipped: Any) -> Any:
+    """Returns the gradient of a state before a step: a padded step hands on what it got."""
+    return ops.where(real, 0.0 if gradient is None else gradient, skipped)
 
 
 def _rows(sequence: Any) -> Any:
     return ops.reshape(sequence, (-1, sequence.shape[-1]))  # (time·batch, features)
-
-
-def _over_all_steps(product: Any, sequence: Any, weight: Any) -> Any:
-    shape = ops.shape(sequence)
-    return ops.reshape(product(_rows(sequence), weight), (shape[0], shape[1], weight.shape[-1]))
-
-
-def _shifted(states: Any, first: Any, reverse: bool) -> Any:
-    """Returns the state before each step."""
-    if reverse:
-        return ops.concatenate([states[1:], first[None]], 0)
-    return ops.concatenate([first[None], states[:-1]], 0)

@@ -1,7 +1,9 @@
-"""A loop over the steps of a sequence.
+"""A loop over the steps of a sequence, whose outputs a second loop can read step by step.
 
 `keras.ops.scan` on TensorFlow keeps its carry in arrays too, wants outputs of the carry's shape, and fails where the
-number of steps is not known; the loop below does none of it. Elsewhere Keras's is used.
+number of steps is not known; the loop below does none of it. It also leaves its outputs as they are made, a list with a
+tensor for each step: a loop that reads them again copies nothing, and only what is wanted whole is stacked. Elsewhere
+Keras's loop is used, whose outputs are whole.
 """
 
 from __future__ import annotations
@@ -21,17 +23,26 @@ def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ..
     Args:
         step: One step.
         carry: A tuple of tensors.
-        sequences: A nest of tensors `(time, batch, …)`.
+        sequences: A nest of tensors `(time, batch, …)`, the first of them whole, and of outputs of an earlier scan.
         output_widths: Last dimension of each output `(batch, width)`.
         reverse: Whether to begin at the end; outputs keep the sequences' order.
 
     Returns:
-        The last carry, and a tuple of outputs `(time, batch, width)`.
+        The last carry, and a tuple of outputs, which `stacked` makes whole.
     """
     if keras.backend.backend() != "tensorflow":
         carry, outputs = ops.scan(step, carry, sequences, reverse=reverse)
         return carry, outputs
     return _tensorflow_scan(step, carry, sequences, output_widths, reverse)
+
+
+def stacked(output: Any, like: Any) -> Any:
+    """Returns an output of a scan as one tensor `(time, batch, width)`, its time that of `like`."""
+    if keras.backend.backend() != "tensorflow":
+        return output
+    whole = output.stack()
+    whole.set_shape((like.shape[0], *output.element_shape))
+    return whole
 
 
 def _tensorflow_scan(
@@ -40,11 +51,14 @@ def _tensorflow_scan(
     import tensorflow as tf
 
     flat = tree.flatten(sequences)
-    static = flat[0].shape[0]
-    time = tf.shape(flat[0])[0] if static is None else static
+    time = tf.shape(flat[0])[0] if flat[0].shape[0] is None else flat[0].shape[0]
     batch, dtype = carry[0].shape[0], carry[0].dtype
-    inputs = [tf.TensorArray(x.dtype, time, element_shape=x.shape[1:]).unstack(x) for x in flat]
-    outputs = tuple(tf.TensorArray(dtype, time, element_shape=(batch, width)) for width in output_widths)
+
+    def array(dtype: Any, shape: Any) -> Any:
+        return tf.TensorArray(dtype, time, element_shape=shape, clear_after_read=False)
+
+    inputs = [x if isinstance(x, tf.TensorArray) else array(x.dtype, x.shape[1:]).unstack(x) for x in flat]
+    outputs = tuple(array(dtype, (batch, width)) for width in output_widths)
 
     def body(turn: Any, carry: Any, outputs: Any) -> Any:
         place = time - 1 - turn if reverse else turn
@@ -55,12 +69,4 @@ def _tensorflow_scan(
     _, carry, outputs = tf.while_loop(
         lambda turn, *_: turn < time, body, (0, carry, outputs), parallel_iterations=1, maximum_iterations=time
     )
-    return carry, tuple(
-        _stacked(array, static, batch, width) for array, width in zip(outputs, output_widths, strict=True)
-    )
-
-
-def _stacked(array: Any, time: int | None, batch: int | None, width: int) -> Any:
-    stacked = array.stack()
-    stacked.set_shape((time, batch, width))
-    return stacked
+    return carry, outputs

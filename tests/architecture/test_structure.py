@@ -23,7 +23,7 @@ LEVELS = (
     ("textseq.encoder",),
     ("textseq.model",),
     ("textseq.tasks",),
-    ("textseq.training", "textseq.evaluation"),
+    ("textseq.training", "textseq.evaluation", "textseq.serving"),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )

@@ -24,12 +24,14 @@ class Deployment:
 
     Attributes:
         name: The model's name in requests.
-        base: The folder of versions on this machine.
+        source: The folder on this machine.
+        target: The folder in the container.
         batching: Where the container sees the batching parameters; empty where the export has none.
     """
 
     name: str
-    base: Path
+    source: Path
+    target: str
     batching: str = ""
 
     @property
@@ -49,7 +51,7 @@ class Deployment:
 
     def _docker(self) -> str:
         words = ["docker", "run", "--rm", "--name", _label(self.name), "-p", "8501:8501", "-p", "8500:8500"]
-        words += ["--mount", f"type=bind,source={self.base},target=/models/{self.name},readonly"]
+        words += ["--mount", f"type=bind,source={self.source},target={self.target},readonly"]
         words += ["-e", f"MODEL_NAME={self.name}", self.image, *self.arguments]
         return shlex.join(words)
 
@@ -67,8 +69,8 @@ services:
       - "8500:8500"
     volumes:
       - type: bind
-        source: {json.dumps(str(self.base))}
-        target: {json.dumps(f"/models/{self.name}")}
+        source: {json.dumps(str(self.source))}
+        target: {json.dumps(self.target)}
         read_only: true
     restart: unless-stopped"""
 
@@ -77,7 +79,7 @@ services:
         command = "".join(f"\n            - {json.dumps(word)}" for word in self.arguments)
         command = f"          args:{command}\n" if command else ""
         return f"""\
-# The claim {label}-versions has to hold the folders of {self.base}.
+# The claim {label}-versions has to hold what {self.source} holds.
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -107,7 +109,7 @@ spec:
               port: 8501
           volumeMounts:
             - name: versions
-              mountPath: {json.dumps(f"/models/{self.name}")}
+              mountPath: {json.dumps(self.target)}
               readOnly: true
       volumes:
         - name: versions
@@ -130,12 +132,16 @@ spec:
 
 
 def deployment(name: str, base: Path) -> Deployment:
-    """Returns the deployment of a folder of versions, or of the folder that a single version stands in."""
+    """Returns the deployment of a folder of versions, or of a folder that is one version."""
     found = versions_in(base) or {}
-    newest = found[max(found)] if found else base
-    batching = f"/models/{name}/{newest.name}/{BATCHING}" if (newest / BATCHING).is_file() else ""
-    whole = base.resolve()
-    return Deployment(name, whole.parent if is_version(base) else whole, batching)
+    target = f"/models/{name}"
+    if is_version(base):
+        target += f"/{max(found)}"
+    batching = ""
+    if found and (found[max(found)] / BATCHING).is_file():
+        inside = target if is_version(base) else f"{target}/{found[max(found)].name}"
+        batching = f"{inside}/{BATCHING}"
+    return Deployment(name, base.resolve(), target, batching)
 
 
 def _label(name: str) -> str:

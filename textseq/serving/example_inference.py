@@ -34,9 +34,9 @@ class Classes:
     def rows(self) -> list[list[tuple[bytes, float]]]:
         """Returns pairs of label and score by row; a missing label is empty and a missing score 0."""
         shape = next(part.shape for part in (self.labels, self.scores) if part is not None)
-        labels = np.full(shape, b"", object) if self.labels is None else self.labels
-        scores = np.zeros(shape, np.float32) if self.scores is None else self.scores
-        rows: Any = zip(labels.tolist(), scores.tolist(), strict=True)
+        labels: Any = np.full(shape, b"", object) if self.labels is None else self.labels
+        scores: Any = np.zeros(shape, np.float32) if self.scores is None else self.scores
+        rows = zip(labels.tolist(), scores.tolist(), strict=True)
         return [list(zip(row_labels, row_scores, strict=True)) for row_labels, row_scores in rows]
 
 

@@ -113,10 +113,26 @@ class Lengths(tf.Module):
         return parsed["text"]
 
 
-SIGNATURES = (
-    "which length raw echo half from_half scalar sum_of same same_double twice same_long opposite uneven failing "
-    "classify regress generate"
-).split()
+SIGNATURES = [
+    "which",
+    "length",
+    "raw",
+    "echo",
+    "half",
+    "from_half",
+    "scalar",
+    "sum_of",
+    "same",
+    "same_double",
+    "twice",
+    "same_long",
+    "opposite",
+    "uneven",
+    "failing",
+    "classify",
+    "regress",
+    "generate",
+]
 
 
 def save(folder: Path, version: int) -> Path:

@@ -46,8 +46,7 @@ def warm_up(servable: Servable) -> int:
 
 def _records(path: Path) -> Iterator[bytes]:
     try:
-        with tf.device("CPU:0"):
-            yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        yield from tf.compat.v1.io.tf_record_iterator(str(path))  # deprecated, and TF Serving's own reader
     except tf.errors.DataLossError as error:
         message = f"{error.message}. Please verify your warmup data is in TFRecord format."
         raise ServingError(Code.DATA_LOSS, message) from error

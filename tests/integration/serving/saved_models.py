@@ -89,6 +89,13 @@ class Lengths(tf.Module):
         with tf.control_dependencies([tf.debugging.assert_less(x, 10.0, message="x is too large")]):
             return {"y": tf.identity(x)}
 
+    @tf.function(input_signature=[Spec([None], tf.int32, name="steps")])
+    def count(self, steps: Any) -> dict[str, Any]:
+        """Counts to the largest number one by one, which takes some seconds for a million."""
+        return {
+            "counted": tf.while_loop(lambda n: tf.reduce_any(n < steps), lambda n: [n + 1], [tf.zeros_like(steps)])[0]
+        }
+
     @tf.function(input_signature=[Spec([None], tf.string, name="inputs")])
     def classify(self, inputs: Any) -> dict[str, Any]:
         answer = self.classes(self._text(inputs))
@@ -113,26 +120,8 @@ class Lengths(tf.Module):
         return parsed["text"]
 
 
-SIGNATURES = [
-    "which",
-    "length",
-    "raw",
-    "echo",
-    "half",
-    "from_half",
-    "scalar",
-    "sum_of",
-    "same",
-    "same_double",
-    "twice",
-    "same_long",
-    "opposite",
-    "uneven",
-    "failing",
-    "classify",
-    "regress",
-    "generate",
-]
+SIGNATURES = ["which", "length", "raw", "echo", "half", "from_half", "scalar", "sum_of", "same", "same_double", "twice"]
+SIGNATURES += ["same_long", "opposite", "uneven", "failing", "count", "classify", "regress", "generate"]
 
 
 def save(folder: Path, version: int) -> Path:

@@ -137,8 +137,12 @@ class Models:
                     raise ServingError(Code.FAILED_PRECONDITION, message) from error
 
     def _watch(self) -> None:
+        said = ""
         while not self._ended.wait(POLL_SECONDS):
             try:
                 self.poll()
             except Exception as error:  # whatever is wrong with a folder, the server goes on
-                self.report(f"A look at the folders failed. {type(error).__name__}: {error}")
+                sentence = f"A look at the folders failed. {type(error).__name__}: {error}"
+                if sentence != said:  # once, not once a second
+                    self.report(sentence)
+                said = sentence

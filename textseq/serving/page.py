@@ -51,4 +51,9 @@ def _about(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {"task": found.get("task")} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    signatures = found.get("signatures")
+    described = signatures.items() if isinstance(signatures, dict) else ()
+    docs = {name: known.get("doc") for name, known in described if isinstance(known, dict)}
+    return {"task": found.get("task"), "docs": docs}

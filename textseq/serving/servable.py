@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class Servable:
 def import_operations() -> None:
     """Registers the operations of TensorFlow Text, which TF Serving links in, where it is installed."""
     tf.get_logger().setLevel("ERROR")  # it calls the loader that TF Serving has deprecated
-    if importlib.util.find_spec("tensorflow_text") is not None:
+    with suppress(ImportError, tf.errors.OpError):  # a model that needs them says so when it is loaded
         import tensorflow_text  # noqa: F401
 
 

@@ -94,7 +94,7 @@ def serve(
 def _settings(application: Any) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http=_PatientProtocol,
+        http=PatientProtocol,
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -130,15 +130,17 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-class _PatientProtocol(H11Protocol):
+class PatientProtocol(H11Protocol):
     """Closes connections that send no whole request head for a while; half-open ones would stay for ever."""
 
     def connection_made(self, transport: Any) -> None:
+        """Begins to watch the clock."""
         super().connection_made(transport)
         self._idle_since = self.loop.time()
         self.loop.call_later(HEAD_SECONDS, self._look)
 
     def on_response_complete(self) -> None:
+        """Begins to watch it anew."""
         self._idle_since = self.loop.time()
         super().on_response_complete()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
-
-grpc = pytest.importorskip("grpc", reason="needs the extra serve")
 
 
 class Stubs:

@@ -167,6 +167,33 @@ def test_limits_of_size_and_time_hold_however_the_body_comes() -> None:
     assert asked(application, bomb, b"end", content_encoding="gzip") == 413
 
 
+def test_a_head_that_never_ends_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+    from uvicorn.server import ServerState
+
+    from textseq.serving import server
+
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.1)
+
+    async def hung_up_on(sent: bytes) -> bytes:
+        config = uvicorn.Config(lambda: None, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+
+        def protocol() -> asyncio.Protocol:
+            return server.PatientProtocol(config=config, server_state=state, app_state={})
+
+        async with await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0) as listening:
+            reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+            writer.write(sent)
+            answer = await asyncio.wait_for(reader.read(), 30)
+            writer.close()
+            return answer
+
+    assert asyncio.run(hung_up_on(b"")) == b""
+    assert asyncio.run(hung_up_on(b"GET / HTTP/1.1\r\nHost: x\r\n")) == b""
+
+
 def test_grpc_refuses_what_is_no_message(served: Any) -> None:
     grpc = pytest.importorskip("grpc")
     with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:

@@ -135,6 +135,11 @@ def test_numbers_of_a_signature_have_fields(browser: Browser) -> None:
     assert ask(browser, text="once", max_tokens="7", temperature="0.5") == ["generated", "once and 7"]
 
 
+def test_a_score_is_shown_as_perplexity(browser: Browser) -> None:
+    choose(browser, "score")
+    assert ask(browser, text="abcd")[0] == "2.000 perplexity per token"
+
+
 def test_text_stays_text_and_errors_are_shown(browser: Browser) -> None:
     choose(browser, "echo")
     assert ask(browser, text="<b onclick=x>&amp;</b>")[-1] == "<b onclick=x>&amp;</b>"

@@ -23,7 +23,7 @@ LEVELS = (
     ("textseq.encoder",),
     ("textseq.model",),
     ("textseq.tasks",),
-    ("textseq.training", "textseq.evaluation"),
+    ("textseq.training", "textseq.evaluation", "textseq.serving"),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )
@@ -126,6 +126,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(package: str) -> None:
         ["--help"],
         ["--version"],
         ["train", "--help"],
+        ["serve", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "lstm"],
         ["config", "check", "configs/classification/trec-lstm.yaml"],

@@ -36,7 +36,7 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         way_out = f"Install it: pip install 'textseq[{chosen}]'" if chosen == "jax" else f"Install {chosen}"
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
-    with _no_chatter():
+    with no_chatter():
         import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")
     for plugin in plugins:
@@ -51,7 +51,7 @@ def note(sentence: str) -> None:
 
 
 @contextmanager
-def _no_chatter() -> Iterator[None]:
+def no_chatter() -> Iterator[None]:
     """Holds back what TensorFlow's C++ writes to stderr while it is imported, unless debugging."""
     if os.environ.get("TEXTSEQ_DEBUG") == "1":
         yield

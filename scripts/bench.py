@@ -7,13 +7,17 @@ in a process of its own, in turn, round after round. Other workloads are single 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from benchmark import commands, feeding, figures, steps
+from benchmark.epoch import epoch
 from benchmark.interleaving import Absent
 from benchmark.machine import busy, machine
+from benchmark.plotting import plot
+from benchmark.scaling import scaling
 from benchmark.tables import tables
 from benchmark.workloads import step_workloads
 from rich.console import Console
@@ -25,8 +29,9 @@ _FIGURES = {
     "input": feeding.feed,
     "memory": commands.memory,
     "predict": commands.predict,
+    "epoch": epoch,
 }
-NAMES = (*_STEPS, *_FIGURES)
+NAMES = (*_STEPS, *_FIGURES, "scaling")
 _ROUNDS, _QUICK_ROUNDS = 9, 3
 _NARROWEST = 110  # columns of a table, also where output goes into a file
 
@@ -44,32 +49,41 @@ def _known(context: click.Context, parameter: click.Parameter, names: tuple[str,
 @click.option("--rounds", type=click.IntRange(min=1), help=f"Turns of each contender. Default: {_ROUNDS}.")
 @click.option("--quick", is_flag=True, help=f"Smaller, for a first look; {_QUICK_ROUNDS} rounds.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the figures to this file too.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path), help="Draw the scaling workload into this file.")
 def main(
-    only: tuple[str, ...], contenders: tuple[str, ...], rounds: int | None, quick: bool, path: Path | None
+    only: tuple[str, ...],
+    contenders: tuple[str, ...],
+    rounds: int | None,
+    quick: bool,
+    path: Path | None,
+    picture: Path | None,
 ) -> None:
     """Measures workloads and prints their figures."""
     console, status = Console(), Console(stderr=True)
     console.width = max(console.width, _NARROWEST)
     if warning := busy():
         status.print(f"[yellow]{warning}[/yellow]")
+    turns = rounds or (_QUICK_ROUNDS if quick else _ROUNDS)
     results: dict[str, Any] = {}
     for name in only or NAMES:
-        if name in _STEPS:
-            workload = _STEPS[name].only(contenders)
-            turns = rounds or (_QUICK_ROUNDS if quick else _ROUNDS)
-            measured = steps.measure(workload, rounds=turns, say=lambda line: status.print(line, style="dim"))
-            results[name] = steps.to_json(workload, measured)
-        else:
-            results[name] = _figures(name, quick)
+        results[name] = _measured(name, contenders, turns, quick, lambda line: status.print(line, style="dim"))
         for table in tables(name, results[name]):
             console.print(table)
         if path:  # after each workload, so that a long run that is ended leaves what it has
-            path.write_text(
-                json.dumps({"machine": machine(), "busy": warning, "quick": quick, "workloads": results}, indent=1)
-            )
+            path.write_text(json.dumps({"machine": machine(), "busy": warning, "workloads": results}, indent=1))
+    if picture and "scaling" in results:
+        plot(results["scaling"], picture)
 
 
-def _figures(name: str, quick: bool) -> dict[str, Any]:
+def _measured(
+    name: str, contenders: tuple[str, ...], rounds: int, quick: bool, say: Callable[[str], None]
+) -> dict[str, Any]:
+    if name == "scaling":
+        return scaling(quick, rounds, say)
+    if name in _STEPS:
+        workload = _STEPS[name].only(contenders)
+        return steps.to_json(workload, steps.measure(workload, rounds=rounds, say=say))
+    say(name)
     try:
         return figures.to_json(_FIGURES[name](quick))
     except Absent as reason:

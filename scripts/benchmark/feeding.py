@@ -5,11 +5,15 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark.figures import Figure, Figures
 from benchmark.sentences import sentences, small_config
+
+if TYPE_CHECKING:
+    from textseq.data.encoded import EncodedTexts
 
 
 def tokenize(quick: bool) -> Figures:
@@ -36,26 +40,28 @@ def tokenize(quick: bool) -> Figures:
 
 def feed(quick: bool) -> Figures:
     """Tokens a second that the batcher makes, and the share of a training step spent waiting for them."""
-    return {**batching(5_000 if quick else 50_000), **_waiting(quick)}
-
-
-def batching(count: int) -> Figures:
-    """Makes the batches of one epoch over so many rows."""
-    from textseq.data.batches import ClassificationBatches
     from textseq.data.encoded import EncodedTexts
 
     generator = np.random.default_rng(0)
-    lengths = generator.integers(5, 60, count)
+    lengths = generator.integers(5, 60, 5_000 if quick else 50_000)
     ids = generator.integers(4, 8000, int(lengths.sum())).astype(np.uint16)
     rows = EncodedTexts.from_lists(np.split(ids, np.cumsum(lengths)[:-1]))
-    batches = ClassificationBatches(rows, np.zeros(len(rows), np.int32), batch_size=64, seed=0)
-    began = time.perf_counter()
-    steps = sum(1 for _ in batches.epoch(0))
-    seconds = time.perf_counter() - began
+    seconds, batches = epoch_seconds(rows)
     return {
         "batches": Figure(int(lengths.sum()) / seconds, "tokens/s"),
-        "one batch": Figure(seconds / steps * 1e3, "ms"),
+        "one batch": Figure(seconds / batches * 1e3, "ms"),
+        **_waiting(quick),
     }
+
+
+def epoch_seconds(rows: EncodedTexts) -> tuple[float, int]:
+    """Makes one epoch's batches of 64 rows; returns the seconds and how many there were."""
+    from textseq.data.batches import ClassificationBatches
+
+    batches = ClassificationBatches(rows, np.zeros(len(rows), np.int32), batch_size=64, seed=0)
+    began = time.perf_counter()
+    count = sum(1 for _ in batches.epoch(0))
+    return time.perf_counter() - began, count
 
 
 def _waiting(quick: bool) -> Figures:

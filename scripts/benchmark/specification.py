@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -119,6 +120,12 @@ class Workload:
         """Returns the workload with some of its contenders; all where no name is given."""
         kept = tuple(contender for contender in self.contenders if not names or contender.name in names)
         return replace(self, contenders=kept)
+
+    def groups(self) -> Iterator[Workload]:
+        """Yields the contenders of each model apart, so that no more processes live at a time than have to."""
+        models = dict.fromkeys(contender.model for contender in self.contenders)
+        for model in models:
+            yield replace(self, contenders=tuple(one for one in self.contenders if one.model == model))
 
 
 def to_json(workload: Workload, contender: Contender) -> dict[str, Any]:

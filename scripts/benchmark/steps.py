@@ -27,11 +27,19 @@ def measure(workload: Workload, *, rounds: int, say: Say) -> dict[str, Measured]
         rounds: Turns of each contender.
         say: Takes lines for the user.
     """
-    with ExitStack() as stack:
+    results: dict[str, Measured] = {}
+    with tempfile.TemporaryDirectory() as folder:
         if workload.model.task == "classification":
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            workload = with_lengths(workload, save_lengths(folder))
-        say(f"{workload.name}: starting {', '.join(contender.name for contender in workload.contenders)}")
+            workload = with_lengths(workload, save_lengths(Path(folder)))
+        for group in workload.groups():
+            say(f"{workload.name}: {rounds} rounds of {', '.join(contender.name for contender in group.contenders)}")
+            results |= _race(group, rounds)
+    return results
+
+
+def _race(workload: Workload, rounds: int) -> dict[str, Measured]:
+    """Lets contenders of one model run in turn; all are alive at once, so they start together."""
+    with ExitStack() as stack:
         workers = {one.name: stack.enter_context(Worker(workload, one)) for one in workload.contenders}
         absent: dict[str, str] = {}
         for name, worker in workers.items():
@@ -40,7 +48,6 @@ def measure(workload: Workload, *, rounds: int, say: Say) -> dict[str, Measured]
             except Absent as reason:
                 absent[name] = str(reason)
         running = {name: worker for name, worker in workers.items() if name not in absent}
-        say(f"{workload.name}: {rounds} rounds of {workload.steps} steps each")
         seconds, gone = interleave(running, rounds=rounds, steps=workload.steps, pause=_PAUSE)
         memory = {name: worker.memory() for name, worker in running.items() if name not in gone}
     return _results(workload, seconds, memory, absent | gone)

@@ -13,7 +13,9 @@ _VERDICTS = {True: "met", False: "not met", None: "not measured"}
 
 def tables(name: str, figures: Mapping[str, Any]) -> Iterator[Table]:
     """Yields the tables of one workload, as its JSON says it."""
-    if "contenders" in figures:
+    if "series" in figures:
+        yield from (_series(f"{name}: {title}", points) for title, points in figures["series"].items())
+    elif "contenders" in figures:
         yield _contenders(name, figures)
     else:
         yield _figures(name, figures)
@@ -59,6 +61,17 @@ def _figures(name: str, figures: Mapping[str, Any]) -> Table:
     for figure, one in figures["figures"].items():
         value = one["value"]
         table.add_row(figure, _number(value, 0 if value >= 1000 else 3), one["unit"])
+    return table
+
+
+def _series(title: str, points: list[dict[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in ("size", "ms a step or batch", "tokens/s", "MB"):
+        table.add_column(column, justify="right")
+    for one in points:
+        numbers = (_number(one["milliseconds"], 2), _number(one["speed"], 0), _number(one["megabytes"], 0))
+        table.add_row(one["who"], f"{one['size']:,}", *numbers)
     return table
 
 

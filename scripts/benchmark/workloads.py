@@ -27,7 +27,7 @@ _TORCH = (
 _CEILING = (Contender("gemm", "ceiling"), Contender("gemm bf16", "ceiling", precision="bfloat16"))
 _STOCK_BF16 = Contender("keras bf16", "stock", precision="bfloat16", xla=False)
 _ALL = (*_OURS, *_STOCK, *_TORCH, *_CEILING)
-# Of several rivals the fastest counts. OpenMP's threads wait actively by default, which is quick on an idle machine alone.
+# Of several rivals the fastest counts. OpenMP's threads wait actively by default: quick, but on an idle machine alone.
 _KERAS, _EAGER = ("keras", "keras xla"), ("torch", "torch passive")
 _WITHIN_A_FIFTH = 1 / 1.2
 
@@ -48,6 +48,7 @@ _TRANSFORMER = (
     _JAX,
 )
 _CYCLE = 12
+_FEW, _MANY = 700, 16_384  # tokens of a small and of a large step
 
 
 def _recurrent(encoder: str, units: int, time: int) -> Model:
@@ -68,8 +69,34 @@ def step_workloads() -> dict[str, Workload]:
         Workload("clf-bilstm", classifier, rivals, _RECURRENT, steps=_CYCLE, unit="texts"),
         Workload("lm-transformer", transformer, (*_ALL, _STOCK_BF16), _TRANSFORMER, steps=3),
         Workload("clf-transformer", attentive, rivals, (_JAX,), steps=_CYCLE, unit="texts"),
+        _softmax(),
     )
     return {workload.name: workload for workload in workloads}
+
+
+def _softmax() -> Workload:
+    """Returns the loss of WikiText-2's vocabulary: alone, forward and backward, at two sizes."""
+    few, many = (Model("loss", "", 200, depth=0, vocabulary=33_278, batch=1, time=tokens) for tokens in (_FEW, _MANY))
+    contenders = (
+        Contender("textseq", "loss", variant="chunked", model=few),
+        Contender("textseq bf16", "loss", precision="bfloat16", variant="chunked", model=few),
+        Contender("textseq jax", "loss", backend="jax", variant="chunked", model=few),
+        Contender("adaptive", "loss", variant="adaptive", model=few),
+        Contender("keras", "loss", xla=False, variant="plain", model=few),
+        Contender("keras xla", "loss", xla=True, variant="plain", model=few),
+        Contender("textseq 16k", "loss", variant="chunked", model=many),
+        Contender("adaptive 16k", "loss", variant="adaptive", model=many),
+        Contender("keras 16k", "loss", xla=False, variant="plain", model=many),
+        Contender("keras xla 16k", "loss", xla=True, variant="plain", model=many),
+    )
+    targets = (
+        Target("speed", "textseq", 1.0, _KERAS),
+        Target("speed", "textseq 16k", 1.0, ("keras 16k", "keras xla 16k")),
+        Target("memory", "textseq 16k", 0.2, ("keras 16k",)),
+        Target("speed", "adaptive", 2.5, ("textseq",)),
+        _JAX,
+    )
+    return Workload("softmax-33k", few, contenders, targets, steps=2)
 
 
 def with_lengths(workload: Workload, lengths: Path) -> Workload:

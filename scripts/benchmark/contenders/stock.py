@@ -20,34 +20,42 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("mixed_bfloat16" if contender.precision == "bfloat16" else "float32")
     labelled = model.task == "classification"
-    made = _classifier(model) if labelled else _language_model(model)
+    recurrent = _recurrent(model, xla=bool(contender.xla))
+    made = _classifier(model, recurrent) if labelled else _language_model(model, recurrent)
     optimizer: Any = keras.optimizers.Adam(1e-3) if labelled else keras.optimizers.SGD(1.0, global_clipnorm=5.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     made.compile(optimizer, loss, jit_compile="auto" if contender.xla is None else contender.xla)
+    if contender.xla and not made.jit_compile:
+        raise RuntimeError("Keras refuses to compile this model with XLA")
     target = "labels" if labelled else "targets"
     return train_step(made, [(batch["token_ids"], batch[target]) for batch in make_batches(model, cycle)])
 
 
-def _language_model(model: Model) -> keras.Model:
+def _recurrent(model: Model, *, xla: bool) -> Callable[[int], Any]:
+    """Returns what makes a recurrent layer; those that may turn to cuDNN would refuse XLA, GPU or not."""
+    more = {"use_cudnn": False} if xla and model.encoder in ("lstm", "gru") else {}
+    return lambda units: _RECURRENT[model.encoder](units, return_sequences=True, **more)
+
+
+def _language_model(model: Model, recurrent: Callable[[int], Any]) -> keras.Model:
     tokens = keras.Input((model.time,), dtype="int32")
     hidden = layers.Embedding(model.vocabulary, model.embedding or model.units)(tokens)
     if model.encoder == "transformer":
         hidden = _transformer(model, hidden, model.time, causal=True)
     else:
         for _ in range(model.depth):
-            hidden = _RECURRENT[model.encoder](model.units, return_sequences=True)(hidden)
+            hidden = recurrent(model.units)(hidden)
     return keras.Model(tokens, layers.Dense(model.vocabulary)(hidden))
 
 
-def _classifier(model: Model) -> keras.Model:
+def _classifier(model: Model, recurrent: Callable[[int], Any]) -> keras.Model:
     tokens = keras.Input((None,), dtype="int32")
     hidden = layers.Embedding(model.vocabulary, model.embedding or model.units, mask_zero=True)(tokens)
     if model.encoder == "transformer":
         hidden = _transformer(model, hidden, 512, causal=False)
     else:
         for _ in range(model.depth):
-            layer = _RECURRENT[model.encoder](model.units // 2, return_sequences=True)
-            hidden = layers.Bidirectional(layer)(hidden)
+            hidden = layers.Bidirectional(recurrent(model.units // 2))(hidden)
     pooled = layers.GlobalAveragePooling1D()(hidden)
     return keras.Model(tokens, layers.Dense(CLASSES)(pooled))
 

@@ -43,9 +43,19 @@ def _known(context: click.Context, parameter: click.Parameter, names: tuple[str,
     return names
 
 
+def _known_contenders(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    there = dict.fromkeys(one.name for workload in _STEPS.values() for one in workload.contenders)
+    unknown = sorted(set(names) - set(there))
+    if unknown:
+        raise click.UsageError(f"Unknown contender: {', '.join(unknown)}. There are: {', '.join(there)}.")
+    return names
+
+
 @click.command()
 @click.option("--only", multiple=True, callback=_known, help="Names of workloads. Default: all.")
-@click.option("--with", "contenders", multiple=True, help="Names of contenders, such as textseq. Default: all.")
+@click.option(
+    "--with", "contenders", multiple=True, callback=_known_contenders, help="Names of contenders. Default: all."
+)
 @click.option("--rounds", type=click.IntRange(min=1), help=f"Turns of each contender. Default: {_ROUNDS}.")
 @click.option("--quick", is_flag=True, help=f"Smaller, for a first look; {_QUICK_ROUNDS} rounds.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the figures to this file too.")

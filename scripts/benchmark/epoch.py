@@ -87,7 +87,7 @@ def _write_data(folder: Path) -> None:
     """Writes train and validation; SST-2 where it lies here, else made-up sentences as long as its."""
     found = sst2_texts()
     if found is None:
-        lengths = drawn_lengths()
+        lengths = np.maximum(drawn_lengths() * 2 // 3, 1)  # words; a word is one piece and a half
         words = " ".join(sentences(int(lengths.sum()) // 20 + 1)).split()
         ends = np.cumsum(lengths)
         texts = [" ".join(words[end - length : end]) for end, length in zip(ends, lengths, strict=True)]

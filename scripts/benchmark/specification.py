@@ -74,7 +74,7 @@ class Contender:
         backend: Keras's backend.
         precision: "float32" or "bfloat16".
         xla: Whether stock Keras is told to compile with XLA; None leaves it to Keras.
-        variant: What else there is to know: "passive" for OpenMP threads that sleep while they wait.
+        variant: What else there is to know: which loss, or "passive" for OpenMP threads that sleep while they wait.
         model: Of its own, where it is not the workload's.
     """
 
@@ -87,8 +87,10 @@ class Contender:
     model: Model | None = None
 
     def gigaflops(self, model: Model) -> float | None:
-        """Returns its step's operations in 1e9."""
-        return 2e-9 * GEMM_SIDE**3 if self.library == "ceiling" else (self.model or model).gigaflops
+        """Returns its step's operations in 1e9; None where its batches, or its targets, decide how many."""
+        if self.library == "ceiling":
+            return 2e-9 * GEMM_SIDE**3
+        return None if self.variant == "adaptive" else (self.model or model).gigaflops
 
 
 @dataclass(frozen=True)

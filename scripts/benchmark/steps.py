@@ -50,12 +50,20 @@ def _race(workload: Workload, rounds: int) -> dict[str, Measured]:
         running = {name: worker for name, worker in workers.items() if name not in absent}
         seconds, gone = interleave(running, rounds=rounds, steps=workload.steps, pause=_PAUSE)
         memory = {name: worker.memory() for name, worker in running.items() if name not in gone}
-    return _results(workload, seconds, memory, absent | gone)
+    return summary(workload, seconds, memory, absent | gone)
 
 
-def _results(
+def summary(
     workload: Workload, seconds: dict[str, list[float]], memory: dict[str, dict[str, float]], absent: dict[str, str]
 ) -> dict[str, Measured]:
+    """Returns the figures of a workload's contenders.
+
+    Args:
+        workload: What they did.
+        seconds: Of each one's steps.
+        memory: `peak` and `growth` of each one's process, in megabytes.
+        absent: Why those who are missing are.
+    """
     results = {}
     for contender in workload.contenders:
         name, model = contender.name, contender.model or workload.model

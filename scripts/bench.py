@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from benchmark import commands, feeding, figures, steps
+from benchmark import commands, figures, steps
 from benchmark.epoch import epoch
 from benchmark.interleaving import Absent
 from benchmark.machine import busy, machine
@@ -23,10 +24,10 @@ from benchmark.workloads import step_workloads
 from rich.console import Console
 
 _STEPS = step_workloads()
-_FIGURES = {
+_FIGURES: dict[str, Callable[[bool], figures.Figures]] = {
     "startup": commands.startup,
-    "tokenize": feeding.tokenize,
-    "input": feeding.feed,
+    "tokenize": partial(commands.apart, "benchmark.feeding", "tokenize"),
+    "input": partial(commands.apart, "benchmark.feeding", "input"),
     "memory": commands.memory,
     "predict": commands.predict,
     "epoch": epoch,

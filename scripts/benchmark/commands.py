@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -60,6 +61,14 @@ def predict(quick: bool) -> Figures:
         "texts, once started": Figure((many - few) / (longest - shortest), "texts/s"),
         "start": Figure(shortest - few * (longest - shortest) / (many - few), "s"),
     }
+
+
+def apart(module: str, workload: str, quick: bool) -> Figures:
+    """Measures a workload of figures in a process of its own: `python -m MODULE WORKLOAD QUICK ANSWER`."""
+    with tempfile.TemporaryDirectory() as name:
+        answer = Path(name) / "answer.json"
+        run([sys.executable, "-m", module, workload, "quick" if quick else "whole", str(answer)])
+        return {figure: Figure(**fields) for figure, fields in json.loads(answer.read_text()).items()}
 
 
 class Done:

@@ -72,7 +72,7 @@ class Worker:
         return list(self._ask({"steps": steps})["seconds"])
 
     def memory(self) -> dict[str, float]:
-        """Returns `peak` and `growth` in megabytes: the largest there was, and how far above the time before step 1."""
+        """Returns `peak` and `growth` in megabytes: the largest there was, and how far above the bare libraries'."""
         return dict(self._ask({"steps": 0})["memory"])
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ def _contenders(name: str, figures: Mapping[str, Any]) -> Table:
         "GFLOP/s",
         "of ceiling",
         "peak MB",
-        "steps MB",
+        "own MB",
     ):
         table.add_column(column, justify="right")
     for contender, one in figures["contenders"].items():

@@ -17,7 +17,7 @@ class Measured:
         items: Tokens or texts of a step.
         gigaflops: Operations of a step in 1e9, where they are known.
         peak_megabytes: Its process's largest memory.
-        growth_megabytes: How far that is above what it held before its first step.
+        growth_megabytes: How far that is above what it held when its libraries were imported.
         steps: How many were measured.
         missing: Why there are no figures.
     """

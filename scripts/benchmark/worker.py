@@ -27,11 +27,11 @@ def main() -> None:
     contender, model, cycle = from_json(json.loads(sys.argv[1]))
     try:
         library = importlib.import_module(f"benchmark.contenders.{contender.library}")
+        held = megabytes_held()
         step: Step = library.make_step(contender, model, cycle)
     except ModuleNotFoundError as error:
         _say(answers, {"missing": f"{error.name} is not installed"})
         return
-    held = megabytes_held()
     for _ in range(max(cycle, _WARM_UP)):
         step()
     _say(answers, {"ready": True})

@@ -58,7 +58,7 @@ def _known_contenders(context: click.Context, parameter: click.Parameter, names:
     "--with", "contenders", multiple=True, callback=_known_contenders, help="Names of contenders. Default: all."
 )
 @click.option("--rounds", type=click.IntRange(min=1), help=f"Turns of each contender. Default: {_ROUNDS}.")
-@click.option("--quick", is_flag=True, help=f"Smaller, for a first look; {_QUICK_ROUNDS} rounds.")
+@click.option("--quick", is_flag=True, help=f"Smaller: {_QUICK_ROUNDS} rounds, and only whom targets are about.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the figures to this file too.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="Draw the scaling workload into this file.")
 def main(
@@ -92,7 +92,11 @@ def _measured(
     if name == "scaling":
         return scaling(quick, rounds, say)
     if name in _STEPS:
-        workload = _STEPS[name].only(contenders)
+        workload = _STEPS[name]
+        chosen = set(contenders) or (workload.essential() if quick else set())
+        workload = workload.only(chosen) if chosen else workload
+        if not workload.contenders:
+            raise click.UsageError(f"{name}: {', '.join(contenders)} takes no part in it.")
         return steps.to_json(workload, steps.measure(workload, rounds=rounds, say=say))
     say(name)
     try:

@@ -44,6 +44,7 @@ class Worker:
     """
 
     def __init__(self, workload: Workload, contender: Contender) -> None:
+        self.name = contender.name
         passive = {"OMP_WAIT_POLICY": "passive"} if contender.variant == "passive" else {}
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 closed by `close`
         self._process = subprocess.Popen(

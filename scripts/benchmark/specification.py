@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -118,10 +118,14 @@ class Workload:
         """After how many steps the same batch comes again with another length."""
         return self.steps if self.model.task == "classification" else 1
 
-    def only(self, names: tuple[str, ...]) -> Workload:
-        """Returns the workload with some of its contenders; all where no name is given."""
-        kept = tuple(contender for contender in self.contenders if not names or contender.name in names)
-        return replace(self, contenders=kept)
+    def only(self, names: Collection[str]) -> Workload:
+        """Returns the workload with some of its contenders."""
+        return replace(self, contenders=tuple(one for one in self.contenders if one.name in names))
+
+    def essential(self) -> set[str]:
+        """Returns the names of those that targets are about, and of the ceilings."""
+        named = {name for target in self.targets for name in (target.name, *target.rivals)}
+        return named | {one.name for one in self.contenders if one.library == "ceiling"}
 
     def groups(self) -> Iterator[Workload]:
         """Yields the contenders of each model apart, so that no more processes live at a time than have to."""

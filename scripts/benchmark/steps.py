@@ -38,19 +38,32 @@ def measure(workload: Workload, *, rounds: int, say: Say) -> dict[str, Measured]
 
 
 def _race(workload: Workload, rounds: int) -> dict[str, Measured]:
-    """Lets contenders of one model run in turn; all are alive at once, so they start together."""
+    """Lets contenders of one model run in turn."""
     with ExitStack() as stack:
-        workers = {one.name: stack.enter_context(Worker(workload, one)) for one in workload.contenders}
-        absent: dict[str, str] = {}
-        for name, worker in workers.items():
-            try:
-                worker.ready()
-            except Absent as reason:
-                absent[name] = str(reason)
-        running = {name: worker for name, worker in workers.items() if name not in absent}
+        running, absent = _started(workload, stack)
         seconds, gone = interleave(running, rounds=rounds, steps=workload.steps, pause=_PAUSE)
         memory = {name: worker.memory() for name, worker in running.items() if name not in gone}
     return summary(workload, seconds, memory, absent | gone)
+
+
+def _started(workload: Workload, stack: ExitStack) -> tuple[dict[str, Worker], dict[str, str]]:
+    """Starts all contenders; returns them, and why others are absent.
+
+    One imports its libraries while the one before warms up: more at once would fight for the cores.
+    """
+    workers: dict[str, Worker] = {}
+    absent: dict[str, str] = {}
+    starting: list[Worker] = []
+    for place, one in enumerate(workload.contenders, 1):
+        workers[one.name] = stack.enter_context(Worker(workload, one))
+        starting.append(workers[one.name])
+        while len(starting) > (1 if place < len(workload.contenders) else 0):
+            worker = starting.pop(0)
+            try:
+                worker.ready()
+            except Absent as reason:
+                absent[worker.name] = str(reason)
+    return {name: worker for name, worker in workers.items() if name not in absent}, absent
 
 
 def summary(

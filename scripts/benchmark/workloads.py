@@ -63,7 +63,7 @@ def step_workloads() -> dict[str, Workload]:
     rivals = tuple(contender for contender in _ALL if contender.library != "ceiling")
     workloads = (
         Workload("lm-lstm-200", _recurrent("lstm", 200, 20), _ALL, _RECURRENT, steps=10),
-        Workload("lm-lstm-650", _recurrent("lstm", 650, 35), _ALL, _LSTM_650),
+        Workload("lm-lstm-650", _recurrent("lstm", 650, 35), _ALL, _LSTM_650, steps=3),
         Workload("lm-gru-650", _recurrent("gru", 650, 35), _ALL, _RECURRENT),
         Workload("lm-rnn-650", _recurrent("rnn", 650, 35), _ALL, _RECURRENT),
         Workload("clf-bilstm", classifier, rivals, _RECURRENT, steps=_CYCLE, unit="texts"),

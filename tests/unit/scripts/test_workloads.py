@@ -53,6 +53,19 @@ def test_a_contender_reaches_its_process_as_it_was(workload: Workload) -> None:
         assert cycle == workload.period
 
 
+def test_a_contender_that_takes_no_part_is_refused() -> None:
+    result = CliRunner().invoke(main, ["--only", "lm-lstm-650", "--with", "adaptive"])
+    assert result.exit_code == 2
+    assert "takes no part" in result.output
+
+
+def test_a_quick_run_keeps_whom_targets_are_about() -> None:
+    workload = step_workloads()["lm-lstm-650"]
+    kept = [contender.name for contender in workload.only(workload.essential()).contenders]
+    assert {"textseq", "textseq bf16", "textseq jax", "keras", "torch", "gemm", "gemm bf16"} <= set(kept)
+    assert "keras jax" not in kept
+
+
 def test_contenders_of_another_model_run_apart() -> None:
     groups = list(step_workloads()["softmax-33k"].groups())
     assert [{contender.model.time for contender in group.contenders if contender.model} for group in groups] == [

@@ -124,7 +124,7 @@ class Workload:
 
     def essential(self) -> set[str]:
         """Returns the names of those that targets are about, and of the ceilings."""
-        named = {name for target in self.targets for name in (target.name, *target.rivals)}
+        named = {name for target in self.targets for name in target.names}
         return named | {one.name for one in self.contenders if one.library == "ceiling"}
 
     def groups(self) -> Iterator[Workload]:

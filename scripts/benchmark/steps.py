@@ -114,5 +114,5 @@ def to_json(workload: Workload, results: dict[str, Measured]) -> dict[str, Any]:
             "growth_megabytes": one.growth_megabytes,
             "steps": one.steps,
         }
-    targets = [target.to_json(results) for target in workload.targets if target.name in results]
+    targets = [target.to_json(results) for target in workload.targets if target.names <= results.keys()]
     return {"unit": workload.unit, "ratio_to": base, "contenders": contenders, "targets": targets}

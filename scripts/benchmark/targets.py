@@ -96,6 +96,11 @@ class Target:
     bound: float
     rivals: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> set[str]:
+        """Whom it is about: where some of them were not even asked to run, it says nothing."""
+        return {self.name, *self.rivals}
+
     def value(self, results: Results) -> float | None:
         """Returns what was measured; None where something is missing."""
         if self.kind == "speed":

@@ -95,3 +95,11 @@ def test_json_holds_ratios_of_all_and_the_reason_of_who_is_missing() -> None:
     assert found["targets"] == [
         {"target": "textseq: at least 1.5 × the speed of keras", "bound": 1.5, "value": pytest.approx(2.0), "met": True}
     ]
+
+
+def test_a_target_is_left_out_where_a_rival_was_not_asked_to_run() -> None:
+    targets = (Target("speed", "textseq", 1.0, ("keras", "keras xla")),)
+    workload = Workload("w", MODEL, (Contender("textseq", "ours"), Contender("keras", "stock")), targets)
+    memory = {"peak": 1.0, "growth": 1.0}
+    results = summary(workload, {"textseq": [1.0], "keras": [2.0]}, {"textseq": memory, "keras": memory}, {})
+    assert steps_to_json(workload, results)["targets"] == []

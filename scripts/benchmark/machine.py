@@ -1,0 +1,71 @@
+"""The machine and the software that figures were measured on, and the memory of a process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("textseq", "keras", "tensorflow", "jax", "torch", "numpy", "datasets", "sentencepiece")
+
+
+def machine() -> dict[str, Any]:
+    """Returns processor, cores, memory, versions and the time, JSON-serialisable."""
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gigabytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+    }
+
+
+def busy() -> str | None:
+    """Says that other processes are at work, on a machine where they are; then figures mean little."""
+    load = os.getloadavg()[0]
+    return f"{load:.1f} processes were busy in the last minute: ratios will be off" if load > 0.7 else None
+
+
+def peak_megabytes() -> float:
+    """Returns the largest resident memory of this process so far.
+
+    Linux's own record is read where there is one, for `getrusage` begins with the memory of the process that forked.
+    """
+    found = _status("VmHWM")
+    scale = 1e6 if sys.platform == "darwin" else 1e3
+    return found if found is not None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+
+
+def megabytes_held() -> float:
+    """Returns the resident memory of this process now; its peak where the system does not tell."""
+    found = _status("VmRSS")
+    return found if found is not None else peak_megabytes()
+
+
+def _status(name: str) -> float | None:
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    found = [line for line in status.read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(found[0].split()[1]) / 1e3 if found else None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

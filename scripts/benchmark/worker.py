@@ -1,0 +1,56 @@
+"""A contender's process, from inside: builds its model, warms up, then does steps whenever a line on stdin says so."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from benchmark.machine import megabytes_held, peak_megabytes
+from benchmark.processes import CORES
+from benchmark.specification import from_json
+
+Step = Callable[[], None]
+_WARM_UP = 4
+
+
+def main() -> None:
+    """Answers on what was stdout; whatever libraries print there goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    contender, model, cycle = from_json(json.loads(sys.argv[1]))
+    try:
+        library = importlib.import_module(f"benchmark.contenders.{contender.library}")
+        held = megabytes_held()
+        step: Step = library.make_step(contender, model, cycle)
+    except ModuleNotFoundError as error:
+        _say(answers, {"missing": f"{error.name} is not installed"})
+        return
+    for _ in range(max(cycle, _WARM_UP)):
+        step()
+    _say(answers, {"ready": True})
+    for line in sys.stdin:
+        seconds = [_seconds(step) for _ in range(json.loads(line)["steps"])]
+        peak = peak_megabytes()
+        _say(answers, {"seconds": seconds, "memory": {"peak": peak, "growth": peak - held}})
+
+
+def _seconds(step: Step) -> float:
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+def _say(answers: TextIO, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

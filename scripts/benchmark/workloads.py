@@ -1,0 +1,104 @@
+"""The workloads of training steps, who takes part in each, and what is promised of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmark.specification import Contender, Model, Workload
+from benchmark.targets import Target
+
+_OURS = (
+    Contender("textseq", "ours"),
+    Contender("textseq bf16", "ours", precision="bfloat16"),
+    Contender("textseq jax", "ours", backend="jax"),
+)
+_STOCK = (
+    Contender("keras", "stock", xla=False),
+    Contender("keras xla", "stock", xla=True),
+    Contender("keras jax", "stock", backend="jax"),
+)
+_TORCH = (
+    Contender("torch", "pytorch"),
+    Contender("torch passive", "pytorch", variant="passive"),
+    Contender("torch bf16", "pytorch", precision="bfloat16"),
+    Contender("torch bf16 passive", "pytorch", precision="bfloat16", variant="passive"),
+)
+_CEILING = (Contender("gemm", "ceiling"), Contender("gemm bf16", "ceiling", precision="bfloat16"))
+_STOCK_BF16 = Contender("keras bf16", "stock", precision="bfloat16", xla=False)
+_ALL = (*_OURS, *_STOCK, *_TORCH, *_CEILING)
+# Of several rivals the fastest counts. OpenMP's threads wait actively by default: quick, but on an idle machine alone.
+_KERAS, _EAGER = ("keras", "keras xla"), ("torch", "torch passive")
+_WITHIN_A_FIFTH = 1 / 1.2
+
+_JAX = Target("speed", "textseq jax", _WITHIN_A_FIFTH, ("textseq",))
+_RECURRENT = (Target("speed", "textseq", 1.5, _KERAS), Target("speed", "textseq", 1.3, _EAGER), _JAX)
+_LSTM_650 = (
+    Target("speed", "textseq", 2.0, _KERAS),
+    Target("speed", "textseq", 1.5, _EAGER),
+    Target("ceiling", "textseq", 0.85),
+    Target("speed", "textseq bf16", 3.0, _KERAS),
+    Target("speed", "textseq bf16", 2.0, _EAGER),
+    _JAX,
+)
+_TRANSFORMER = (
+    Target("speed", "textseq", 1.2, ("keras xla",)),
+    Target("speed", "textseq", 2.0, _EAGER),
+    Target("speed", "textseq bf16", 2.0, ("torch bf16", "torch bf16 passive")),
+    _JAX,
+)
+_CYCLE = 12
+_FEW, _MANY = 700, 16_384  # tokens of a small and of a large step
+
+
+def _recurrent(encoder: str, units: int, time: int) -> Model:
+    return Model("language_modeling", encoder, units, depth=2, vocabulary=10_000, batch=20, time=time)
+
+
+def step_workloads() -> dict[str, Workload]:
+    """Returns all workloads of training steps by name; lengths of texts are still missing, see `with_lengths`."""
+    transformer = Model("language_modeling", "transformer", 256, depth=4, vocabulary=8_000, batch=32, time=128)
+    attentive = Model("classification", "transformer", 256, depth=4, vocabulary=4_000, batch=64)
+    classifier = Model("classification", "lstm", 512, depth=1, vocabulary=4_000, batch=64, embedding=128)
+    rivals = tuple(contender for contender in _ALL if contender.library != "ceiling")
+    workloads = (
+        Workload("lm-lstm-200", _recurrent("lstm", 200, 20), _ALL, _RECURRENT, steps=10),
+        Workload("lm-lstm-650", _recurrent("lstm", 650, 35), _ALL, _LSTM_650, steps=3),
+        Workload("lm-gru-650", _recurrent("gru", 650, 35), _ALL, _RECURRENT),
+        Workload("lm-rnn-650", _recurrent("rnn", 650, 35), _ALL, _RECURRENT),
+        Workload("clf-bilstm", classifier, rivals, _RECURRENT, steps=_CYCLE, unit="texts"),
+        Workload("lm-transformer", transformer, (*_ALL, _STOCK_BF16), _TRANSFORMER, steps=3),
+        Workload("clf-transformer", attentive, rivals, (_JAX,), steps=_CYCLE, unit="texts"),
+        _softmax(),
+    )
+    return {workload.name: workload for workload in workloads}
+
+
+def _softmax() -> Workload:
+    """Returns the loss of WikiText-2's vocabulary: alone, forward and backward, at two sizes."""
+    few, many = (Model("loss", "", 200, depth=0, vocabulary=33_278, batch=1, time=tokens) for tokens in (_FEW, _MANY))
+    contenders = (
+        Contender("textseq", "loss", variant="chunked", model=few),
+        Contender("textseq bf16", "loss", precision="bfloat16", variant="chunked", model=few),
+        Contender("textseq jax", "loss", backend="jax", variant="chunked", model=few),
+        Contender("adaptive", "loss", variant="adaptive", model=few),
+        Contender("keras", "loss", xla=False, variant="plain", model=few),
+        Contender("keras xla", "loss", xla=True, variant="plain", model=few),
+        Contender("textseq 16k", "loss", variant="chunked", model=many),
+        Contender("adaptive 16k", "loss", variant="adaptive", model=many),
+        Contender("keras 16k", "loss", xla=False, variant="plain", model=many),
+        Contender("keras xla 16k", "loss", xla=True, variant="plain", model=many),
+    )
+    targets = (
+        Target("speed", "textseq", 1.0, _KERAS),
+        Target("speed", "textseq 16k", 1.0, ("keras 16k", "keras xla 16k")),
+        Target("memory", "textseq 16k", 0.2, ("keras 16k",)),
+        Target("speed", "adaptive", 2.5, ("textseq",)),
+        _JAX,
+    )
+    return Workload("softmax-33k", few, contenders, targets, steps=2)
+
+
+def with_lengths(workload: Workload, lengths: Path) -> Workload:
+    """Returns a workload whose texts have the lengths in a NumPy file."""
+    return replace(workload, model=replace(workload.model, lengths=str(lengths)))

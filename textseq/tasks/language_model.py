@@ -104,8 +104,8 @@ class LanguageModel(TextModel):
         """Returns the mean negative log-likelihood of the targets in nats a token."""
         rows = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         weights = ops.reshape(sample_weight, (-1,))
-        total = self.softmax.weighted_loss(rows, ops.reshape(y, (-1,)), weights, self._table())
-        return total / ops.maximum(ops.sum(weights), 1.0)
+        weights = weights / ops.maximum(ops.sum(weights), 1.0)  # here, or gradients as large as the table are divided
+        return self.softmax.weighted_loss(rows, ops.reshape(y, (-1,)), weights, self._table())
 
     def advance(self, batch: Any, state: Any, *, padded: bool = True) -> tuple[Any, Any]:
         """Runs on from `state` without training.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from textseq.layers.softmax import softmax_cross_entropy, weighted_softmax_cross_entropy
+from textseq.layers.softmax import cross_entropy, softmax_cross_entropy, weighted_softmax_cross_entropy
 
 
 def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:
@@ -20,6 +20,17 @@ def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:
     targets = generator.integers(0, vocabulary, rows).astype("int32")
     weights = (generator.random(rows) < 0.8).astype("float32") * generator.random(rows).astype("float32")
     return hidden, kernel, bias, targets, weights
+
+
+@pytest.fixture(params=["all at once", "7 rows a chunk"])
+def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that sets how many rows of a vocabulary are done at once."""
+
+    def of(vocabulary: int) -> None:
+        if request.param != "all at once":
+            monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * vocabulary)
+
+    return of
 
 
 def plain(hidden: Any, kernel: Any, bias: Any, targets: Any) -> np.ndarray:
@@ -58,15 +69,17 @@ def gradients(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any, s
     return [np.asarray(ops.convert_to_numpy(part)) for part in found]
 
 
-@pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (37, 50), (350, 11), (351, 40), (1000, 300)])
-def test_each_targets_loss_is_that_of_the_plain_softmax(rows: int, vocabulary: int) -> None:
+@pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (7, 11), (37, 50), (70, 300)])
+def test_each_targets_loss_is_that_of_the_plain_softmax(rows: int, vocabulary: int, chunks: Any) -> None:
+    chunks(vocabulary)
     hidden, kernel, bias, targets, _ = numbers(rows, 8, vocabulary)
     found = ops.convert_to_numpy(softmax_cross_entropy(*map(ops.convert_to_tensor, (hidden, kernel, bias, targets))))
     np.testing.assert_allclose(found, plain(hidden, kernel, bias, targets), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (37, 50), (351, 40), (1000, 300)])
-def test_loss_and_gradients_are_those_of_the_plain_softmax(rows: int, vocabulary: int) -> None:
+@pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (7, 11), (37, 50), (70, 300)])
+def test_loss_and_gradients_are_those_of_the_plain_softmax(rows: int, vocabulary: int, chunks: Any) -> None:
+    chunks(vocabulary)
     hidden, kernel, bias, targets, weights = numbers(rows, 8, vocabulary)
     total = weighted_softmax_cross_entropy(*map(ops.convert_to_tensor, (hidden, kernel, bias, targets, weights)))
     wanted = float((plain(hidden, kernel, bias, targets) * weights).sum())
@@ -93,3 +106,26 @@ def test_a_row_of_weight_0_moves_nothing() -> None:
     one, other = (gradients(part, kernel, bias, targets, weights, 1.0) for part in (hidden, changed))
     np.testing.assert_allclose(one[1], other[1], atol=1e-6)
     assert not one[0][3].any()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX knows every shape beforehand")
+@pytest.mark.parametrize("rows", [0, 1, 20])
+def test_chunks_are_made_also_where_the_graph_does_not_know_how_many_rows_come(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * 9)
+    hidden, kernel, bias, targets, weights = numbers(20, 4, 9)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4)), tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,))])
+    def step(hidden: Any, targets: Any, weights: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(hidden)
+            total = weighted_softmax_cross_entropy(hidden, tf.constant(kernel), tf.constant(bias), targets, weights)
+        return total, tape.gradient(total, hidden)
+
+    total, slope = step(hidden[:rows], targets[:rows], weights[:rows])
+    parts = (hidden[:rows], kernel, bias, targets[:rows])
+    assert float(total) == pytest.approx(float((plain(*parts) * weights[:rows]).sum() if rows else 0.0), abs=1e-4)
+    np.testing.assert_allclose(slope, plain_gradients(*parts, weights[:rows])[0] if rows else hidden[:0], atol=1e-5)

@@ -2,18 +2,19 @@
 
 Each chunk's logits are made once. In training its gradients are made with it, for a gradient from above of 1, and
 scaled afterwards: three large products a chunk, where making the logits anew in the backward pass takes four. Powers
-stay undivided by their sums: what multiplies a row is put on the small side of the products.
+stay undivided by their sums: what multiplies a row is put on the small side of the products. One chunk follows the
+other, in a loop, so that no two are in memory at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
-_CHUNK_ROWS = 350
-_MOST_CHUNKS = 64
+_CHUNK_LOGITS = 2**25  # of one chunk: 128 MiB in float32
 
 
 def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> Any:
@@ -25,12 +26,12 @@ def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> 
         bias: `(vocabulary,)`
         targets: Token ids. `(rows,)`
     """
-    parts = []
     factors, places = ops.cast(kernel, hidden.dtype), ops.cast(targets, "int32")
-    for rows in _chunks(hidden):
-        nll, *_ = _chunk(hidden[rows], factors, bias, places[rows])
-        parts.append(nll)
-    return ops.concatenate(parts, 0) if len(parts) > 1 else parts[0]
+
+    def one(sums: Any, hidden: Any, places: Any) -> Any:
+        return sums, _chunk(hidden, factors, bias, places)[0]
+
+    return _over_chunks(one, (), (hidden, places), kernel.shape[0], ())[1]
 
 
 def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
@@ -46,22 +47,25 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
 
     @ops.custom_gradient
     def forward(hidden: Any, kernel: Any, bias: Any) -> Any:
-        total: Any = 0.0
         factors = ops.cast(kernel, hidden.dtype)
-        weight = ops.cast(weights, "float32")
-        places = ops.cast(targets, "int32")
-        d_hidden, d_kernel, d_bias = [], 0.0, 0.0
-        for rows in _chunks(hidden):
-            nll, powers, sums = _chunk(hidden[rows], factors, bias, places[rows])
-            total = total + ops.sum(nll * weight[rows])
-            scale = (weight[rows] / sums)[:, None]
+        weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
+
+        def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
+            total, d_kernel, d_bias = sums
+            nll, powers, divisors = _chunk(hidden, factors, bias, places)
+            scale = (weight / divisors)[:, None]
             factor = ops.cast(powers, hidden.dtype)
-            d_hidden.append(ops.cast(ops.matmul(factor, factors), "float32") * scale)
-            scaled = ops.cast(ops.cast(hidden[rows], "float32") * scale, hidden.dtype)
-            d_kernel = d_kernel + ops.cast(ops.matmul(ops.transpose(factor), scaled), "float32")
-            d_bias = d_bias + ops.matmul(ops.transpose(scale), powers)[0]
+            d_hidden = ops.cast(ops.matmul(factor, factors), "float32") * scale
+            scaled = ops.cast(ops.cast(hidden, "float32") * scale, hidden.dtype)
+            d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(factor), scaled), "float32"))
+            d_bias = _added(d_bias, ops.matmul(ops.transpose(scale), powers)[0])
+            return (_added(total, ops.sum(nll * weight)), d_kernel, d_bias), d_hidden
+
+        shapes = ((), kernel.shape, bias.shape)
+        (total, d_kernel, d_bias), d_hidden = _over_chunks(
+            one, shapes, (hidden, places, weight), kernel.shape[0], hidden.shape[1:]
+        )
         # The right tokens' share of the gradients, by rows: an array of ones and zeros is never made.
-        d_hidden = ops.concatenate(d_hidden, 0) if len(d_hidden) > 1 else d_hidden[0]
         d_hidden = d_hidden - weight[:, None] * ops.cast(ops.take(kernel, places, axis=0), "float32")
         minus = -weight[:, None] * ops.cast(hidden, "float32")
         d_kernel = ops.scatter_update(d_kernel, places[:, None], minus, reduction="add")
@@ -90,12 +94,50 @@ def _chunk(hidden: Any, kernel: Any, bias: Any, targets: Any) -> tuple[Any, Any,
     return ops.log(sums) + highest[:, 0] - right, powers, sums
 
 
-def _chunks(hidden: Any) -> Iterator[slice]:
-    """Yields slices of rows; all at once where their number is not known beforehand."""
-    rows = hidden.shape[0]
-    if rows is None or rows <= _CHUNK_ROWS:
-        yield slice(None)
-        return
-    size = max(_CHUNK_ROWS, -(-rows // _MOST_CHUNKS))
+One = Callable[..., tuple[tuple[Any, ...], Any]]  # (sums so far, the chunk's rows of each part) -> (sums, its own rows)
+
+
+def _over_chunks(one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], vocabulary: int, width: Any) -> Any:
+    """Adds up what chunks of rows give, and puts their own rows one after the other.
+
+    Args:
+        one: What to do with a chunk.
+        shapes: Of the sums, which begin at 0 and are float32.
+        parts: Tensors with the rows first.
+        vocabulary: Logits a row.
+        width: Shape of a row of the outcome.
+
+    Returns:
+        The sums and the rows.
+    """
+    size, rows = max(_CHUNK_LOGITS // vocabulary, 1), parts[0].shape[0]
+    nothing: tuple[Any, ...] = (None,) * len(shapes)
+    if rows is not None and rows <= size:
+        return one(nothing, *parts)
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_chunks(one, tuple(ops.zeros(shape, "float32") for shape in shapes), parts, size, width)
+    sums, found = nothing, []
     for begin in range(0, rows, size):
-        yield slice(begin, min(begin + size, rows))
+        sums, own = one(sums, *(part[begin : begin + size] for part in parts))
+        found.append(own)
+    return sums, ops.concatenate(found, 0)
+
+
+def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], size: int, width: Any) -> Any:
+    import tensorflow as tf
+
+    count = (tf.shape(parts[0])[0] + size - 1) // size
+    own = tf.TensorArray("float32", count, element_shape=(None, *width), infer_shape=False)
+
+    def body(number: Any, sums: Any, own: Any) -> Any:
+        sums, rows = one(sums, *(part[number * size : (number + 1) * size] for part in parts))
+        return number + 1, sums, own.write(number, rows)
+
+    _, sums, own = tf.while_loop(lambda number, *_: number < count, body, (0, sums, own), parallel_iterations=1)
+    rows = own.concat()
+    rows.set_shape((parts[0].shape[0], *width))
+    return sums, rows
+
+
+def _added(total: Any, more: Any) -> Any:
+    return more if total is None else total + more

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from textseq.layers.variables import rows_of
+
 _UNKNOWN_ID = 1
 _SPREAD = 0.05
 
@@ -58,7 +60,7 @@ class TokenEmbedding(keras.layers.Layer):
             draw = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator)
             drop = ops.logical_and(draw < self.word_dropout, token_ids > 0)
             token_ids = ops.where(drop, ops.full_like(token_ids, _UNKNOWN_ID), token_ids)
-        vectors = ops.cast(ops.take(self.embeddings, token_ids, axis=0), self.compute_dtype)
+        vectors = ops.cast(rows_of(self.embeddings, token_ids), self.compute_dtype)
         if self.segment_embeddings is not None:
             segments = ops.take(self.segment_embeddings, batch["segment_ids"], axis=0)
             vectors = vectors + ops.cast(segments, self.compute_dtype)

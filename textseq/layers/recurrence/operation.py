@@ -15,6 +15,7 @@ from keras import ops
 
 from textseq.layers.recurrence.cells import Cell, Parts
 from textseq.layers.recurrence.scan import scan, stacked
+from textseq.layers.variables import as_tensor
 
 
 def recur(
@@ -47,7 +48,7 @@ def recur(
     Returns:
         The outputs `(time, batch, units)` and the final state.
     """
-    kernel, recurrent, bias = (ops.multiply(ops.convert_to_tensor(weight), 1.0) for weight in weights)
+    kernel, recurrent, bias = map(as_tensor, weights)
     run = _Run(cell, reverse, operands, masked=mask is not None, dropped=recurrent_mask is not None)
     nothing = ops.ones((1, 1, 1), initial_state[0].dtype)
     real = nothing if mask is None else ops.cast(mask, nothing.dtype)

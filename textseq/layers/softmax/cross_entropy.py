@@ -14,6 +14,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from textseq.layers.variables import as_tensor
+
 _CHUNK_LOGITS = 2**25  # of one chunk: 128 MiB in float32
 
 
@@ -54,6 +56,7 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
             total, d_kernel, d_bias = sums
             nll, powers, divisors = _chunk(hidden, factors, bias, places)
             scale = (weight / divisors)[:, None]
+            powers = _less_at(powers, places, divisors)  # the slopes of the logits, but for the scale
             factor = ops.cast(powers, hidden.dtype)
             d_hidden = ops.cast(ops.matmul(factor, factors), "float32") * scale
             scaled = ops.cast(ops.cast(hidden, "float32") * scale, hidden.dtype)
@@ -65,11 +68,6 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         (total, d_kernel, d_bias), d_hidden = _over_chunks(
             one, shapes, (hidden, places, weight), kernel.shape[0], hidden.shape[1:]
         )
-        # The right tokens' share of the gradients, by rows: an array of ones and zeros is never made.
-        d_hidden = d_hidden - weight[:, None] * ops.cast(ops.take(kernel, places, axis=0), "float32")
-        minus = -weight[:, None] * ops.cast(hidden, "float32")
-        d_kernel = ops.scatter_update(d_kernel, places[:, None], minus, reduction="add")
-        d_bias = ops.scatter_update(d_bias, places[:, None], -weight, reduction="add")
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream
@@ -81,7 +79,7 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
 
         return total, backward
 
-    return forward(hidden, ops.multiply(kernel, 1.0), ops.multiply(bias, 1.0))
+    return forward(hidden, as_tensor(kernel), as_tensor(bias))
 
 
 def _chunk(hidden: Any, kernel: Any, bias: Any, targets: Any) -> tuple[Any, Any, Any]:
@@ -137,6 +135,12 @@ def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], 
     rows = own.concat()
     rows.set_shape((parts[0].shape[0], *width))
     return sums, rows
+
+
+def _less_at(powers: Any, places: Any, amounts: Any) -> Any:
+    """Takes an amount from one place of each row, without an array of ones and zeros."""
+    rows = ops.arange(ops.shape(places)[0], dtype="int32")
+    return ops.scatter_update(powers, ops.stack([rows, places], -1), -amounts, reduction="add")
 
 
 def _added(total: Any, more: Any) -> Any:

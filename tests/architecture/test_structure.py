@@ -24,6 +24,7 @@ LEVELS = (
     ("textseq.model",),
     ("textseq.tasks",),
     ("textseq.training", "textseq.evaluation"),
+    ("textseq.export",),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )

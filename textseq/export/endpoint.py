@@ -58,3 +58,8 @@ def one_row(item: Input) -> Any:
     if item.spec.dtype == tf.string:
         return [item.example if isinstance(item.example, bytes) else item.example.encode()]
     return np.array([item.example], item.spec.dtype.as_numpy_dtype)
+
+
+def repeated(row: Any, count: int) -> Any:
+    """Returns a batch of so many times one row."""
+    return row * count if isinstance(row, list) else np.repeat(row, count, axis=0)

@@ -62,11 +62,13 @@ def _compare_scores(run: Run, read: list[str], answers: Answers, asked: list[Any
                 raise refuse(read[row], "the token ids", trained=right, exported=found.tolist())
             given = {name: value[place] for name, value in answers[scored].items()}
             right = expected[row]
-            difference = abs(given["log_likelihood"] - right["log_likelihood"]) / max(-right["log_likelihood"], 1.0)
+            # float64 throughout: NumPy would round the right one to the served one's float32 and find no difference.
+            difference = abs(float(given["log_likelihood"]) - right["log_likelihood"])
+            difference /= max(-right["log_likelihood"], 1.0)
             same = all(given[name] == right[name] for name in ("tokens", "bytes"))
             if not (difference <= TOLERANCE and same):
                 raise refuse(read[row], "the scores", trained=right, exported=given)
-            largest = max(largest, float(difference))
+            largest = max(largest, difference)
     return largest
 
 
@@ -108,6 +110,7 @@ def _compare_steps(run: Run, text: str, token_ids: list[int], found: list[np.nda
     batch = {"token_ids": np.array([[START_ID, *token_ids]], np.int32)}
     hidden, _ = model.advance(batch, model.encoder.get_initial_state(1), padded=False)
     right = np.asarray(model.logits(hidden[0]))  # (time, vocabulary)
+    right = right.astype(np.float64)
     difference = np.abs(np.stack(found) - right) / np.maximum(np.abs(right), 1.0)
     if not float(difference.max()) <= TOLERANCE:
         step = int(difference.max(1).argmax())

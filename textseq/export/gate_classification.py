@@ -12,6 +12,7 @@ from textseq.evaluation.loading import Run
 from textseq.evaluation.prediction import predict
 from textseq.export.differences import refuse
 from textseq.export.held_out import CheckedTexts
+from textseq.export.recorded import compare_accuracy
 from textseq.export.session import Answers, Session
 
 TOLERANCE = 1e-5
@@ -71,7 +72,7 @@ def _compare_token_ids(run: Run, texts: CheckedTexts, served: list[np.ndarray]) 
 
 
 def _compare_answers(run: Run, texts: CheckedTexts, served: dict[str, list[Any]], temperature: float) -> dict[str, Any]:
-    largest, ties = 0.0, 0
+    largest, ties, decided = 0.0, 0, []
     for row, (text, answer) in enumerate(zip(texts.read(), predict(run, texts.read()), strict=True)):
         right = _calibrated(np.array(list(answer["probabilities"].values())), temperature)
         found = served["probabilities"][row]
@@ -83,7 +84,14 @@ def _compare_answers(run: Run, texts: CheckedTexts, served: dict[str, list[Any]]
         if wanted != given and not close:
             raise refuse(text, "the labels", trained=wanted, exported=given)
         ties += wanted != given
-    return {"largest_probability_difference": largest, "tolerance": TOLERANCE, "ties": int(ties)}
+        decided.append(given)
+    accuracy = compare_accuracy(run, texts, decided)
+    return {
+        "largest_probability_difference": largest,
+        "tolerance": TOLERANCE,
+        "ties": int(ties),
+        "held_out_accuracy": accuracy,
+    }
 
 
 def _decisions(

@@ -14,6 +14,7 @@ from textseq.evaluation.sampling import Sampling
 from textseq.evaluation.scoring import score
 from textseq.export.differences import refuse
 from textseq.export.held_out import CheckedTexts
+from textseq.export.recorded import compare_loss
 from textseq.export.session import Answers, Session
 
 TOLERANCE = 1e-4  # of the log-likelihood, relative
@@ -43,16 +44,21 @@ def language_model_checks(
     stepped = _ask_to_step(session, first, state_names) if state_names else []
 
     def finish(answers: Answers) -> dict[str, Any]:
-        largest = _compare_scores(run, read, answers, asked)
+        largest, likelihoods, tokens = _compare_scores(run, read, answers, asked)
         if written is not None:
             _compare_written(run, prompts, [text.decode() for text in answers[written]["text"]])
             _compare_steps(run, read[0], first, [answers[number]["log_probabilities"][0] for number in stepped])
-        return {"largest_relative_difference": largest, "tolerance": TOLERANCE}
+        loss = compare_loss(run, texts, likelihoods, tokens)
+        return {"largest_relative_difference": largest, "tolerance": TOLERANCE, "held_out_loss": loss}
 
     return finish
 
 
-def _compare_scores(run: Run, read: list[str], answers: Answers, asked: list[Any]) -> float:
+def _compare_scores(
+    run: Run, read: list[str], answers: Answers, asked: list[Any]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Returns the largest difference, and the served log-likelihoods and numbers of tokens in the texts' order."""
+    likelihoods, tokens_of = np.zeros(len(read)), np.zeros(len(read))
     largest, expected, ids = 0.0, list(score(run, read)), run.tokenizer.encode(read)
     for rows, tokens, scored in asked:
         for place, row in enumerate(rows):
@@ -69,7 +75,8 @@ def _compare_scores(run: Run, read: list[str], answers: Answers, asked: list[Any
             if not (difference <= TOLERANCE and same):
                 raise refuse(read[row], "the scores", trained=right, exported=given)
             largest = max(largest, difference)
-    return largest
+            likelihoods[row], tokens_of[row] = given["log_likelihood"], given["tokens"]
+    return largest, likelihoods, tokens_of
 
 
 def _ask_to_write(session: Session, prompts: list[str]) -> int:

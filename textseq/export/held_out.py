@@ -25,13 +25,15 @@ class CheckedTexts:
         pairs: Second texts; None for runs on single texts.
         held_out: How many are held-out.
         split: Where those come from; None where the dataset cannot be read.
-        missing: Why there are none.
+        targets: The held-out texts' labels, as the model is trained on them; None where they have none.
+        missing: Why there are no held-out texts.
     """
 
     texts: list[bytes]
     pairs: list[bytes] | None
     held_out: int
     split: str | None
+    targets: np.ndarray | None = None
     missing: str = ""
 
     def read(self) -> list[Any]:
@@ -50,14 +52,21 @@ def checked_texts(run: Run) -> CheckedTexts:
     try:
         splits = load_splits(run.config.data, run.config.seed)
     except DataError as error:
-        return CheckedTexts(strange, turned if paired else None, 0, None, str(error))
+        return CheckedTexts(strange, turned if paired else None, 0, None, missing=str(error))
     name, dataset = ("test", splits.test) if splits.test is not None else ("validation", splits.validation)
     places = np.unique(np.linspace(0, len(dataset) - 1, min(_MOST, len(dataset))).astype(int))
     rows = dataset.select(places)
     texts = _column(rows, run.config.data.text)
     pairs = [*_column(rows, str(run.config.data.text_pair)), *turned] if paired else None
-    return CheckedTexts([*texts, *strange], pairs, len(texts), name)
+    return CheckedTexts([*texts, *strange], pairs, len(texts), name, _targets(run, rows))
 
 
 def _column(rows: Any, name: str) -> list[bytes]:
     return [(text or "").encode("utf-8", "replace") for text in rows[name]]
+
+
+def _targets(run: Run, rows: Any) -> np.ndarray | None:
+    try:
+        return None if run.labels is None else run.labels.encode(rows)
+    except DataError:  # a test split without labels, as benchmarks have them
+        return None

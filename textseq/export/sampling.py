@@ -30,7 +30,7 @@ def choose(log_probabilities: Any, temperature: Any, top_k: Any, top_p: Any, cha
 
     Args:
         log_probabilities: `(batch, vocabulary)`
-        temperature: 0 or less takes the likeliest token. `(batch,)`, float32.
+        temperature: 0 or less, or no finite number, takes the likeliest token. `(batch,)`, float32.
         top_k: 0 or less for all. `(batch,)`, int32.
         top_p: 0 or less is the likeliest alone, 1 or more all. `(batch,)`, float32.
         chances: In [0, 1). `(batch,)`, float64.
@@ -40,7 +40,7 @@ def choose(log_probabilities: Any, temperature: Any, top_k: Any, top_p: Any, cha
     scores = tf.cast(log_probabilities, tf.float64) + never
     order = tf.argsort(scores, direction="DESCENDING", stable=True)  # the lowest id first among equals
     scores = tf.gather(scores, order, batch_dims=1)
-    greedy = ~(temperature > 0)
+    greedy = ~((temperature > 0) & tf.math.is_finite(temperature))
     scale = tf.cast(tf.where(greedy, tf.ones_like(temperature), temperature), tf.float64)
     scaled = scores / scale[:, None]
     powers = tf.exp(scaled - scaled[:, :1])

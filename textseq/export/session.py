@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import numpy as np
 from textseq.errors import RunFailedError, problem
 
 _PROGRAM = Path(__file__).with_name("session_program.py")
+_ERROR = re.compile(r"^[\w.]+(?:Error|Exception): .*$", re.MULTILINE)
 Answers = list[dict[str, np.ndarray]]
 
 
@@ -77,8 +79,7 @@ def _call(folder: Path, requests: Path, answers: Path) -> None:
     command = [sys.executable, "-P", str(_PROGRAM), str(folder), str(requests), str(answers)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        said = lines[-1][:500] if lines else f"exit code {done.returncode}"
+        said = ([f"exit code {done.returncode}", *_ERROR.findall(done.stderr)])[-1][:500]
         wrong = f"cannot be loaded and asked as TensorFlow Serving does it ({said})"
         raise RunFailedError(problem("export", wrong, way_out="Nothing was published"))
 

@@ -62,7 +62,7 @@ def _facts(tf: Any, folder: str) -> dict[str, Any]:
         "graph_version": graph.versions.producer,
         "oldest_graph_reader": graph.versions.min_consumer,
         "tensorflow": tf.__version__,
-        "signatures": sorted(model.meta_graphs[0].signature_def),
+        "signatures": sorted(name for name in model.meta_graphs[0].signature_def if not name.startswith("__")),
     }
 
 

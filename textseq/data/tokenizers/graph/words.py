@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def white_space() -> list[str]:
     return [character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()]
 
 
+@cache
 def _lower_case() -> tuple[np.ndarray, dict[str, str]]:
     """Returns the small letter of each code point up to the last capital, and of those that become several."""
     pairs = {code: chr(code).lower() for code in range(sys.maxunicode + 1)}

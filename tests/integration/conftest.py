@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from textseq.cli import main
@@ -19,20 +17,6 @@ def trained(config: Path, run: Path, *settings: str) -> Path:
         main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", *more])
     assert ended.value.code == 0
     return run
-
-
-def asked(version: Path, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-    """Asks an export once, in a clean process, by the loader that TensorFlow Serving uses."""
-    from textseq.export.session import Session
-
-    session = Session(version)
-    session.ask(signature, inputs)
-    return session.run()[0]
-
-
-def about(version: Path) -> Any:
-    """Returns what an export says of itself."""
-    return json.loads((version / "assets.extra" / "textseq.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -130,22 +130,6 @@ def test_an_export_says_what_it_is(exported_classifier: Path, classifier_run: Pa
     assert extras == {"textseq.json", "tf_serving_warmup_requests", "batching_parameters.txt"}
 
 
-def test_warm_up_asks_every_signature(exported_writer: Path) -> None:
-    import tensorflow as tf
-
-    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="needs textseq[serve]")
-    records = tf.data.TFRecordDataset(str(exported_writer / "1" / "assets.extra" / "tf_serving_warmup_requests"))
-    requests = [logs.PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
-    session = Session(exported_writer / "1")
-    for request in requests:
-        values = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-        sent = {name: value.tolist() if value.dtype == object else value for name, value in values.items()}
-        session.ask(request.model_spec.signature_name, sent)
-    assert all(session.run())
-    names = [request.model_spec.signature_name for request in requests]
-    assert sorted(names) == sorted(details(exported_writer / "1")["signatures"]) == session.facts["signatures"]
-
-
 def test_the_command_makes_the_next_version_in_a_process_of_its_own(
     exported_classifier: Path, classifier_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,42 @@ def test_the_state_after_a_prompt_is_that_after_its_tokens(answers: Any) -> None
     np.testing.assert_allclose(prompted[0], answers["steps"][4], atol=1e-5)  # "the " is where the long text begins
     np.testing.assert_allclose(prompted[1], answers["steps"][0], atol=1e-5)
     np.testing.assert_allclose(prompted[2], answers["steps"][22], atol=1e-5)
+
+
+def test_warm_up_asks_every_signature(exported_writer: Path) -> None:
+    import tensorflow as tf
+
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="needs textseq[serve]")
+    records = tf.data.TFRecordDataset(str(exported_writer / "1" / "assets.extra" / "tf_serving_warmup_requests"))
+    requests = [logs.PredictionLog.FromString(record.numpy()).predict_log.request for record in records]
+    session = Session(exported_writer / "1")
+    for request in requests:
+        values = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        sent = {name: value.tolist() if value.dtype == object else value for name, value in values.items()}
+        session.ask(request.model_spec.signature_name, sent)
+    assert all(session.run())
+    said = json.loads((exported_writer / "1" / "assets.extra" / "textseq.json").read_text())
+    names = [request.model_spec.signature_name for request in requests]
+    assert sorted(names) == sorted(said["signatures"]) == session.facts["signatures"]
+
+
+def test_nothing_of_the_training_is_exported(exported_writer: Path, run: Run) -> None:
+    import tensorflow as tf
+
+    found = dict(tf.train.list_variables(str(exported_writer / "1" / "variables" / "variables")))
+    kept = sum(int(np.prod(shape)) for name, shape in found.items() if name != "_CHECKPOINTABLE_OBJECT_GRAPH")
+    carried = sum(int(np.prod(variable.shape)) for variable in run.model.carried)
+    assert carried > 0
+    assert kept == sum(int(np.prod(variable.shape)) for variable in run.model.trainable_variables)
+
+
+@pytest.mark.slow
+def test_a_megabyte_is_scored(exported_writer: Path, run: Run) -> None:
+    text = "the cat sat " * 87_382
+    assert len(text) > 2**20
+    session = Session(exported_writer / "1")
+    session.ask("score", {"text": [text.encode()]})
+    (found,) = session.run()
+    (wanted,) = score(run, [text])
+    assert found["bytes"][0] == len(text)
+    assert float(found["log_likelihood"][0]) == pytest.approx(wanted["log_likelihood"], rel=1e-4)

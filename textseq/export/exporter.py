@@ -84,8 +84,7 @@ def _in_single_precision(run: Run) -> Run:
 def _write(run: Run, folder: Path, temperature: float) -> list[Endpoint]:
     """Writes the SavedModel with its warm-up and its batching parameters, and returns its signatures."""
     tf.get_logger().setLevel("ERROR")  # else it says where it wrote to
-    archive = keras.export.ExportArchive()
-    archive.track(run.model)
+    archive = keras.export.ExportArchive()  # it keeps the variables that signatures use; training's state stays behind
     endpoints = _endpoints(run, temperature, archive.track)
     traced: dict[Any, Any] = {}
     for endpoint in endpoints:

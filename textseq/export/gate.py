@@ -57,8 +57,8 @@ def check(
     for endpoint, numbers in zip(endpoints, examples, strict=True):
         _compare_row_counts(endpoint, [answers[number] for number in numbers])
     report = finish(answers)
-    if session.facts["barred_modules_loaded"]:
-        raise RunFailedError(problem("export", "needs Python modules to load", received=session.facts))
+    if loaded := session.facts["barred_modules_loaded"]:
+        raise RunFailedError(problem("export", "needs Python modules to load", received=loaded))
     counts = {"held_out": texts.held_out, "split": texts.split, "adversarial": len(texts.texts) - texts.held_out}
     return {**counts, **report}, session.facts
 

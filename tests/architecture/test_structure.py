@@ -127,6 +127,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(package: str) -> None:
         ["--help"],
         ["--version"],
         ["train", "--help"],
+        ["export", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "lstm"],
         ["config", "check", "configs/classification/trec-lstm.yaml"],

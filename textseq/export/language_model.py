@@ -124,7 +124,6 @@ class LanguageModelEndpoints:
         return Endpoint("initial_state", doc, (text,), outputs, function)
 
     def _step(self) -> Endpoint:
-
         def function(inputs: Tensors) -> Tensors:
             token_ids, size = inputs["token_ids"], self._tokenizer.vocabulary_size
             token_ids = tf.where((token_ids >= 0) & (token_ids < size), token_ids, UNKNOWN_ID)

@@ -35,10 +35,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with explained(path):
             yield beside
-            _sync(beside)
+            sync(beside)
             _swap(beside, path)
     finally:
-        _remove(beside)
+        remove(beside)
 
 
 @contextmanager
@@ -86,9 +86,9 @@ def _errno_in(text: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _sync(path: Path) -> None:
-    """Waits until a file, or a folder with all that is in it, is on the disk."""
-    for item in [*path.rglob("*"), path] if path.is_dir() else [path]:
+def sync(path: Path, *, deep: bool = True) -> None:
+    """Waits until a file, or a folder with all that is in it where `deep`, is on the disk."""
+    for item in [*path.rglob("*"), path] if path.is_dir() and deep else [path]:
         descriptor = os.open(item, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -102,16 +102,13 @@ def _swap(beside: Path, path: Path) -> None:
     if path.is_dir():
         path.replace(old)
     beside.replace(path)
-    _remove(old)
+    remove(old)
     with suppress(OSError):  # some file systems cannot sync a folder; the file itself is safe
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path.parent, deep=False)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Deletes a file, or a folder with all that is in it; what is not there is no error."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -23,7 +23,8 @@ LEVELS = (
     ("textseq.encoder",),
     ("textseq.model",),
     ("textseq.tasks",),
-    ("textseq.training", "textseq.evaluation", "textseq.serving"),
+    ("textseq.training", "textseq.evaluation"),
+    ("textseq.export", "textseq.serving"),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )
@@ -126,6 +127,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(package: str) -> None:
         ["--help"],
         ["--version"],
         ["train", "--help"],
+        ["export", "--help"],
         ["serve", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "lstm"],

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from textseq.errors import UsageError
-from textseq.evaluation.generation import Sampling, choose
+from textseq.evaluation.sampling import Sampling, choose, uniform
 
 # ids 0, 1, 2 are padding, unknown and start; the likeliest allowed token is 5
 LOGITS = np.log(np.array([0.5, 0.2, 0.1, 0.02, 0.04, 0.08, 0.06]))
 
 
 def draws(sampling: Sampling, count: int = 2000) -> np.ndarray:
-    generator = np.random.default_rng(sampling.seed)
-    return np.bincount([choose(LOGITS, sampling, generator) for _ in range(count)], minlength=7) / count
+    chosen = [choose(LOGITS, sampling, uniform(sampling.seed, place)) for place in range(count)]
+    return np.bincount(chosen, minlength=7) / count
 
 
 def test_temperature_zero_takes_the_likeliest_token_that_is_text() -> None:
@@ -57,3 +57,27 @@ def test_top_p_of_zero_is_refused() -> None:
 def test_negative_top_k_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--top-k: must be 0"):
         Sampling(top_k=-3)
+
+
+def test_chances_are_splitmix64s_own() -> None:
+    def mixed(bits: int) -> int:  # Steele et al. 2014, in Python's own integers
+        bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        bits = (bits ^ bits >> 27) * 0x94D049BB133111EB % 2**64
+        return bits ^ bits >> 31
+
+    golden = 0x9E3779B97F4A7C15
+    for seed in (0, 1, -1, 2**63 - 1, -(2**63)):
+        start = mixed((seed + golden) % 2**64)
+        for place in (0, 1, 4095):
+            assert uniform(seed, place) == (mixed((start + (place + 1) * golden) % 2**64) >> 11) / 2**53
+
+
+def test_chances_are_spread_evenly_and_seeds_are_unlike() -> None:
+    chances = np.array([[uniform(seed, place) for place in range(2000)] for seed in range(4)])
+    assert abs(np.histogram(chances, 10, (0, 1))[0] / 800 - 1).max() < 0.15
+    assert abs(np.corrcoef(chances) - np.eye(4)).max() < 0.1
+
+
+def test_a_seed_beyond_64_bits_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--seed: must fit in 64 bits"):
+        Sampling(seed=2**63)

@@ -38,8 +38,9 @@ def generate(
     Example: textseq generate runs/shakespeare --prompt "ROMEO:" --max-tokens 200 --temperature 0.8
     """
     begin(plugins=plugins, backend=backend)
-    from textseq.evaluation.generation import Sampling, generate_text
+    from textseq.evaluation.generation import generate_text
     from textseq.evaluation.loading import load_run, require_task
+    from textseq.evaluation.sampling import Sampling
 
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     loaded = load_run(run, note)

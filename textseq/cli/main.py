@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "Score a run on a split of its dataset.",
     "predict": "Label texts with a run's model.",
     "generate": "Go on from a prompt with a run's language model.",
+    "export": "Make a SavedModel that takes raw strings, for TensorFlow Serving.",
     "serve": "Serve an exported model on this machine, as TF Serving would.",
     "baseline": "Score a linear model on a config's data, for comparison.",
     "config": "Check, show or describe configs.",

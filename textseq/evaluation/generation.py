@@ -1,50 +1,19 @@
-"""Text from a language model, one token at a time, at a cost a token that does not grow with the text.
-
-Sources: Fan et al. 2018 (top-k), https://arxiv.org/abs/1805.04833; Holtzman et al. 2020 (top-p),
-https://arxiv.org/abs/1904.09751.
-"""
+"""Text from a language model, one token at a time, at a cost a token that does not grow with the text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from textseq.data.tokenizers.base import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from textseq.errors import UsageError, problem
+from textseq.data.tokenizers.base import END_ID, PAD_ID, START_ID
 from textseq.evaluation.loading import Run
+from textseq.evaluation.sampling import Sampling, choose, uniform
 from textseq.model import inference
 
 _PROMPT_BUCKET = 32
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen.
-
-    Attributes:
-        temperature: 0 takes the likeliest token; 1 samples from the model's own distribution.
-        top_k: Only so many likeliest tokens are considered; 0 for all.
-        top_p: Only the likeliest tokens that together have this probability are considered; 1 for all.
-        seed: Same seed, same text.
-    """
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuses values without meaning."""
-        if self.temperature < 0:
-            raise UsageError(problem("--temperature", "must be 0 or more", received=self.temperature))
-        if self.top_k < 0:
-            raise UsageError(problem("--top-k", "must be 0 (all) or more", received=self.top_k))
-        if not 0 < self.top_p <= 1:
-            raise UsageError(problem("--top-p", "must be above 0 and at most 1", received=self.top_p))
 
 
 def generate(run: Run, prompt: str, *, max_tokens: int = 100, sampling: Sampling | None = None) -> Iterator[int]:
@@ -60,14 +29,13 @@ def generate(run: Run, prompt: str, *, max_tokens: int = 100, sampling: Sampling
         Token ids, without the end token.
     """
     sampling = sampling or Sampling()
-    generator = np.random.default_rng(sampling.seed)
     advance = inference(run.model, lambda ids, state: _advance(run.model, ids, state), "advance")
     state = run.model.encoder.get_initial_state(1)
     prompt_ids = np.asarray([START_ID, *run.tokenizer.encode([prompt])[0]], np.int32)
     for ids in _chunks(prompt_ids):
         logits, state = advance(ids, state)
-    for _ in range(max_tokens):
-        token = choose(np.asarray(logits, np.float64)[0], sampling, generator)
+    for place in range(max_tokens):
+        token = choose(np.asarray(logits)[0], sampling, uniform(sampling.seed, place))
         if token == END_ID:
             return
         yield token
@@ -83,25 +51,6 @@ def generate_text(run: Run, prompt: str, *, max_tokens: int = 100, sampling: Sam
     before = [int(token) for token in run.tokenizer.encode([prompt])[0]]
     with_prompt, alone = run.tokenizer.decode([before + tokens, before])
     return with_prompt[len(alone) :]
-
-
-def choose(logits: np.ndarray, sampling: Sampling, generator: np.random.Generator) -> int:
-    """Returns the next token for logits `(vocabulary,)`; padding, start and unknown are never chosen."""
-    logits = logits.copy()
-    logits[[PAD_ID, UNKNOWN_ID, START_ID]] = -np.inf
-    if sampling.temperature == 0:
-        return int(logits.argmax())
-    order = np.argsort(-logits, kind="stable")
-    if sampling.top_k:
-        order = order[: sampling.top_k]
-    scaled = logits[order] / sampling.temperature
-    probabilities = np.exp(scaled - scaled[0])
-    probabilities /= probabilities.sum()
-    if sampling.top_p < 1:
-        kept = int(np.searchsorted(np.cumsum(probabilities), sampling.top_p)) + 1
-        order, probabilities = order[:kept], probabilities[:kept] / probabilities[:kept].sum()
-    place = int(np.searchsorted(np.cumsum(probabilities), generator.random()))
-    return int(order[min(place, len(order) - 1)])
 
 
 def _advance(model: Any, token_ids: Any, state: Any) -> tuple[Any, Any]:

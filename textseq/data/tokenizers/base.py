@@ -60,6 +60,25 @@ class Tokenizer:
         """Returns, for each text, how many of its UTF-8 bytes only the unknown id stands for."""
         return [0] * len(texts)
 
+    def graph_encoder(self) -> Any:
+        """Returns `encode` for TensorFlow graphs, which export needs.
+
+        A function of valid UTF-8 `(batch,)` that gives ids as a `tf.RaggedTensor` `(batch, None)` of int32, exactly
+        those of `encode`. It is called while a graph is traced. One that holds a table is a method of a `tf.Module`.
+
+        Raises:
+            UsageError: The tokenizer has no such form.
+        """
+        raise UsageError(_no_graph(self, "graph_encoder"))
+
+    def graph_decoder(self) -> Any:
+        """Returns `decode` for TensorFlow graphs: from a `tf.RaggedTensor` of int32 ids to strings `(batch,)`.
+
+        Raises:
+            UsageError: The tokenizer has no such form.
+        """
+        raise UsageError(_no_graph(self, "graph_decoder"))
+
     def learned(self) -> bytes:
         """Returns what fitting found."""
         raise TypeError(f"{type(self).__name__} defines no learned.")
@@ -97,6 +116,11 @@ class Tokenizer:
             }
             (beside / "tokenizer.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
             (beside / "vocabulary").write_bytes(learned)
+
+
+def _no_graph(tokenizer: Tokenizer, method: str) -> str:
+    wrong = "has no form inside a TensorFlow graph, so its runs cannot be exported"
+    return problem(f"tokenizer '{tokenizer.registered_name}'", wrong, way_out=f"Define {method} in its class")
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:

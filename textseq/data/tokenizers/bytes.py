@@ -45,6 +45,18 @@ class BytesTokenizer(Tokenizer):
             for row in rows
         ]
 
+    def graph_encoder(self) -> Any:
+        """Returns `encode` for TensorFlow graphs."""
+        from textseq.data.tokenizers.graph.bytes import encode_bytes
+
+        return lambda texts: encode_bytes(texts, _FIRST_BYTE_ID)
+
+    def graph_decoder(self) -> Any:
+        """Returns `decode` for TensorFlow graphs."""
+        from textseq.data.tokenizers.graph.bytes import decode_bytes
+
+        return lambda token_ids: decode_bytes(token_ids, _FIRST_BYTE_ID)
+
     def learned(self) -> bytes:
         """Returns nothing."""
         return b""

@@ -161,6 +161,20 @@ class SentencePieceTokenizer(Tokenizer):
             for text, ids in zip(texts, self.encode(texts), strict=True)
         ]
 
+    def graph_encoder(self) -> Any:
+        """Returns `encode` for TensorFlow graphs."""
+        from textseq.data.tokenizers.graph.sentencepiece import encode_pieces
+
+        require_fitted(self._processor, "sentencepiece")
+        return lambda texts: encode_pieces(texts, self._learned)
+
+    def graph_decoder(self) -> Any:
+        """Returns `decode` for TensorFlow graphs."""
+        from textseq.data.tokenizers.graph.sentencepiece import decode_pieces
+
+        require_fitted(self._processor, "sentencepiece")
+        return lambda token_ids: decode_pieces(token_ids, self._learned)
+
     def learned(self) -> bytes:
         """Returns SentencePiece's own model file."""
         return self._learned

@@ -78,6 +78,14 @@ class WordsTokenizer(Tokenizer):
             for text in texts
         ]
 
+    def graph_encoder(self) -> Any:
+        """Returns `encode` for TensorFlow graphs."""
+        return self._in_graph().encode
+
+    def graph_decoder(self) -> Any:
+        """Returns `decode` for TensorFlow graphs."""
+        return self._in_graph().decode
+
     def learned(self) -> bytes:
         """Returns the words, one a line, in the order of their ids."""
         return "\n".join(self._words or []).encode("utf-8", "surrogatepass")
@@ -93,5 +101,14 @@ class WordsTokenizer(Tokenizer):
             if token != SPECIAL_TOKENS[UNKNOWN_ID]:
                 self._ids[token] = UNKNOWN_ID  # a text cannot write padding or an end
 
+    def _in_graph(self) -> Any:
+        from textseq.data.tokenizers.graph.words import GraphWords
+
+        require_fitted(self._words, "words")
+        return GraphWords(self._ids, self._words or [], lowercase=self.lowercase)
+
     def _split(self, text: str) -> list[str]:
-        return (text.lower() if self.lowercase else text).split()
+        if self.lowercase:
+            # Character by character, so that an exported graph can do the same: a final sigma is a sigma.
+            text = text.replace("\u03a3", "\u03c3").lower()
+        return text.split()

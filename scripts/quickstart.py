@@ -1,4 +1,4 @@
-"""The quickstart's steps: data, training, scores beside a linear model, three sentences, and what to try next."""
+"""The quickstart's steps: data, training, scores beside a linear model, three sentences, an export that is served."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from local_server import ServerError, serving
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = "configs/quickstart/sotu.yaml"
-DATA, RUN = Path("runs/quickstart-data"), Path("runs/quickstart")
+DATA, RUN, EXPORT = Path("runs/quickstart-data"), Path("runs/quickstart"), Path("exports/quickstart")
 SENTENCES = (
     "I lay before you the treaties concluded with the Indian tribes, and the state of the Treasury.",
     "The gold standard, the tariff and our trade with the islands deserve the attention of the Congress.",
@@ -40,8 +41,13 @@ def main() -> None:
     linear = answer("baseline", CONFIG)[0]
     heading(f"textseq predict {RUN} …")
     predictions = answer("predict", str(RUN), *SENTENCES)
+    shutil.rmtree(EXPORT, ignore_errors=True)
+    heading(f"textseq export {RUN} {EXPORT}")
+    textseq("export", str(RUN), str(EXPORT))
+    heading(f"textseq serve {EXPORT}  and the same sentences over REST")
+    served = ask_the_server(predictions)
     console.print(results(scores, linear))
-    console.print(labels(predictions))
+    console.print(labels(predictions, served))
     farewell(time.perf_counter() - began)
 
 
@@ -62,6 +68,21 @@ def answer(*arguments: str) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def ask_the_server(predictions: list[dict[str, Any]]) -> list[str]:
+    """Returns the labels that the served export gives to the sentences.
+
+    Raises:
+        ServerError: They are not those of `textseq predict`, or the server failed.
+    """
+    with serving(EXPORT) as server:
+        console.print(f"{server.name} on http://127.0.0.1:{server.rest_port}{server.path}", highlight=False)
+        served = [str(answer["label"]) for answer in server.predict(SENTENCES)]
+    expected = [prediction["label"] for prediction in predictions]
+    if served != expected:
+        raise ServerError(f"The served model says {served} where textseq predict says {expected}.")
+    return served
+
+
 def results(scores: dict[str, Any], linear: dict[str, Any]) -> Table:
     """Returns the table of test accuracies, the model's beside what is cheaper."""
     seconds = json.loads((RUN / "scores.json").read_text(encoding="utf-8"))["training"]["seconds"]
@@ -79,29 +100,39 @@ def results(scores: dict[str, Any], linear: dict[str, Any]) -> Table:
     return table
 
 
-def labels(predictions: list[dict[str, Any]]) -> Table:
-    """Returns the table of the three sentences' labels."""
+def labels(predictions: list[dict[str, Any]], served: list[str]) -> Table:
+    """Returns the table of the three sentences' labels, as the run and as the served export gives them."""
     table = Table(min_width=78)
     table.add_column("a sentence typed in", ratio=1)
     table.add_column("era")
     table.add_column("probability", justify="right")
-    for prediction in predictions:
+    table.add_column("served")
+    for prediction, label in zip(predictions, served, strict=True):
         probability = prediction["probabilities"][prediction["label"]]
-        table.add_row(prediction["text"], prediction["label"], f"{probability:.2f}")
+        table.add_row(prediction["text"], prediction["label"], f"{probability:.2f}", label)
     return table
 
 
 def farewell(seconds: float) -> None:
     """Says where everything lies and what to try next."""
-    console.print(f"\nDone in {seconds:.0f} s. The run lies in [bold]{RUN}[/bold]. Next, with .venv/bin on your PATH:")
+    console.print(f"\nDone in {seconds:.0f} s. The run is [bold]{RUN}[/bold], its export [bold]{EXPORT}[/bold].")
+    console.print("Next, with .venv/bin on your PATH:")
+    question = json.dumps({"instances": ["My fellow Americans"]})
     for command in (
         f"textseq predict {RUN} 'My fellow Americans'",
         f"textseq evaluate {RUN} --split validation",
         f"textseq train {CONFIG} --set encoder.name=transformer --run-dir runs/quickstart-transformer",
         "textseq plugins list",
+        f"textseq serve {EXPORT}    # and, from another terminal:",
+        f"curl -d '{question}' http://127.0.0.1:8501/v1/models/{EXPORT.name}:predict",
     ):
-        console.print(f"  {command}", highlight=False)
+        console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as error:  # it has said why
+        sys.exit(f"{' '.join(error.cmd[1:4])} … ended with {error.returncode}.")
+    except ServerError as error:
+        sys.exit(str(error))

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # From nothing to a trained text classifier: which era of American history does a paragraph come from?
-# Makes .venv, installs textseq, trains an LSTM on the State of the Union messages, scores it, labels three sentences.
+# Makes .venv, installs textseq, trains an LSTM on the State of the Union messages, scores it, labels three sentences,
+# exports it, serves the export and asks it the same three.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/environment.sh
-make_environment baseline,quickstart
+make_environment baseline,quickstart,serve
 exec .venv/bin/python scripts/quickstart.py

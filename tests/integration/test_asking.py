@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import json
 import re
@@ -170,6 +171,25 @@ def test_the_doctor_says_what_works(ask: Any) -> None:
     checks = {check["what"]: check for check in found["checks"]}
     for name in ("keras", "tensorflow", "backend tensorflow", "datasets' cache", "encoders"):
         assert checks[name]["fine"], checks[name]
+
+
+def test_the_doctor_does_without_extras_and_says_how_to_get_them(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    extras = {"jax": "jax", "scikit-learn": "baseline", "tensorflow-serving-api": "serve", "uvicorn": "serve"}
+    known = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package in extras:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return known(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr("textseq.cli.doctor._backends", list)  # starting them is slow, and tested above
+    found = json.loads(ask("doctor", "--json"))  # and ends well
+    checks = {check["what"]: check for check in found["checks"]}
+    for package, extra in extras.items():
+        assert not checks[package]["fine"]
+        assert not checks[package]["needed"]
+        assert f"'textseq[{extra}]'" in checks[package]["found"]
 
 
 def test_a_changed_plugin_is_noted_on_stderr(

@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 
-_PACKAGES = ("keras", "tensorflow", "tensorflow-text", "jax", "datasets", "sentencepiece", "numpy", "scikit-learn")
+_PACKAGES = ("keras", "tensorflow", "tensorflow-text", "datasets", "sentencepiece", "numpy")
+_EXTRAS = {"jax": "jax", "scikit-learn": "baseline", "tensorflow-serving-api": "serve", "uvicorn": "serve"}
 _PROBE = """
 import json, keras
 from textseq.layers.recurrence.cudnn import refusal
@@ -45,14 +46,13 @@ def _check(what: str, found: str, *, fine: bool = True, needed: bool = True) -> 
 
 def _versions() -> list[dict[str, Any]]:
     checks = [_check("python", platform.python_version(), fine=sys.version_info >= (3, 11))]
-    for package in _PACKAGES:
-        optional = package in ("jax", "scikit-learn")
+    for package in (*_PACKAGES, *_EXTRAS):
+        needed = package not in _EXTRAS
         try:
-            checks.append(_check(package, importlib.metadata.version(package), needed=not optional))
+            checks.append(_check(package, importlib.metadata.version(package), needed=needed))
         except importlib.metadata.PackageNotFoundError:
-            way_out = {"jax": "pip install 'textseq[jax]'", "scikit-learn": "pip install 'textseq[baseline]'"}
-            hint = f"not installed ({way_out.get(package, f'pip install {package}')})"
-            checks.append(_check(package, hint, fine=False, needed=not optional))
+            wanted = package if needed else f"'textseq[{_EXTRAS[package]}]'"
+            checks.append(_check(package, f"not installed (pip install {wanted})", fine=False, needed=needed))
     return checks
 
 

@@ -41,9 +41,18 @@ def texts(run: Any) -> Any:
 
 
 @pytest.fixture(scope="module", params=list(FORMATS))
-def converted(request: pytest.FixtureRequest, run: Any, texts: Any, exported_classifier: Path) -> Any:
+def item(request: pytest.FixtureRequest) -> Any:
+    return needs(request.param)
+
+
+@pytest.fixture(scope="module")
+def onnx() -> Any:
+    return needs("onnx")
+
+
+@pytest.fixture(scope="module")
+def converted(item: Any, run: Any, texts: Any, exported_classifier: Path) -> Any:
     """A format and what was made, beside the session's export."""
-    item = needs(request.param)
     from textseq.export.runtimes.making import make
 
     return item, make(item, run, exported_classifier / "1", texts, temperature=1.0, int8=item.shrinks)
@@ -110,9 +119,8 @@ def test_8_bit_weights_come_with_the_accuracy_before_and_after(converted: Any, e
 
 @pytest.mark.slow
 def test_a_model_that_answers_otherwise_is_not_published(
-    run: Any, texts: Any, exported_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    onnx: Any, run: Any, texts: Any, exported_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    item = needs("onnx")
     from textseq.export.runtimes import graph
     from textseq.export.runtimes.making import make
 
@@ -124,12 +132,11 @@ def test_a_model_that_answers_otherwise_is_not_published(
     with pytest.raises(
         RunFailedError, match=r"probabilities of the ONNX model differ from the SavedModel's at the text '"
     ):
-        make(item, run, version, few, temperature=1.0, int8=False)
+        make(onnx, run, version, few, temperature=1.0, int8=False)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_language_model_is_refused_before_anything_is_written(writer_run: Path, tmp_path: Path) -> None:
-    needs("onnx")
+def test_a_language_model_is_refused_before_anything_is_written(onnx: Any, writer_run: Path, tmp_path: Path) -> None:
     from textseq.export.exporter import export
 
     with pytest.raises(UsageError, match=r"ONNX is made from classifiers only"):

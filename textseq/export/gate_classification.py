@@ -25,28 +25,29 @@ def classification_checks(
     """Asks the session for what is to be compared, and returns a function that compares the answers."""
     asked: dict[str, list[int]] = {}
     for signature in ("token_ids", "serving_default"):
-        asked[signature] = [session.ask(signature, _inputs(texts, rows)) for rows in blocks]
+        asked[signature] = [session.ask(signature, inputs_of(texts, rows)) for rows in blocks]
 
     def finish(answers: Answers) -> dict[str, Any]:
-        token_rows = _in_order(answers, asked["token_ids"], blocks, "token_ids")
-        lengths = _in_order(answers, asked["token_ids"], blocks, "length")
+        token_rows = in_order(answers, asked["token_ids"], blocks, "token_ids")
+        lengths = in_order(answers, asked["token_ids"], blocks, "length")
         _compare_token_ids(run, texts, [row[:length] for row, length in zip(token_rows, lengths, strict=True)])
         given = answers[asked["serving_default"][0]]
         names: list[str] = [name for name in ("probabilities", "label", "predicted") if name in given]
-        served = {name: _in_order(answers, asked["serving_default"], blocks, name) for name in names}
+        served = {name: in_order(answers, asked["serving_default"], blocks, name) for name in names}
         return _compare_answers(run, texts, served, temperature)
 
     return finish
 
 
-def _inputs(texts: CheckedTexts, rows: np.ndarray) -> dict[str, Any]:
+def inputs_of(texts: CheckedTexts, rows: np.ndarray) -> dict[str, Any]:
+    """Returns the inputs of a request for some rows."""
     inputs = {"text": [texts.texts[row] for row in rows]}
     if texts.pairs is not None:
         inputs["text_pair"] = [texts.pairs[row] for row in rows]
     return inputs
 
 
-def _in_order(answers: Answers, numbers: list[int], blocks: list[np.ndarray], name: str) -> list[Any]:
+def in_order(answers: Answers, numbers: list[int], blocks: list[np.ndarray], name: str) -> list[Any]:
     """Returns an output's rows in the order of the texts."""
     found: list[Any] = [None] * sum(len(rows) for rows in blocks)
     for number, rows in zip(numbers, blocks, strict=True):

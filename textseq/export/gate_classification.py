@@ -74,7 +74,7 @@ def _compare_token_ids(run: Run, texts: CheckedTexts, served: list[np.ndarray]) 
             right, found = right[right != 0], served[row]
             if np.array_equal(right, found):
                 continue
-            if not run.tokenizer.equally_likely(right, found):
+            if not run.tokenizer.equally_likely(right.tolist(), found.tolist()):
                 raise refuse(text, "the token ids", trained=right.tolist(), exported=found.tolist())
             set_aside.add(row)
     return set_aside

@@ -18,12 +18,11 @@ import click
 
 _PACKAGES = ("keras", "tensorflow", "tensorflow-text", "datasets", "sentencepiece", "numpy")
 _EXTRAS = {"jax": "jax", "scikit-learn": "baseline", "tensorflow-serving-api": "serve", "uvicorn": "serve"}
-_PROBE = """
-import json, keras
-from textseq.layers.recurrence.cudnn import refusal
-devices = [str(device) for device in keras.distribution.list_devices()] or ["cpu"]
-print(json.dumps({"devices": devices, "refusal": refusal("lstm")}))
-"""
+_PROBE = (
+    "import json, sys, keras; from textseq.layers.recurrence.cudnn import refusal; "
+    "devices = [str(device) for device in keras.distribution.list_devices()] or ['cpu']; "
+    "sys.stdout.write(json.dumps({'devices': devices, 'refusal': refusal('lstm')}))"
+)
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from textseq.export.gate import check
 from textseq.export.held_out import checked_texts
 from textseq.export.language_model import LanguageModelEndpoints
 from textseq.export.report import report
+from textseq.export.runtimes.formats import chosen, refuse_taken, refuse_unfit
+from textseq.export.runtimes.making import make
 from textseq.export.texts import encoder_of
-from textseq.export.versions import publish, workspace
+from textseq.export.versions import next_version, publish, workspace
 from textseq.export.warmup import FILE, write_warmup
 from textseq.tasks.classification import ClassificationModel
 from textseq.tasks.language_model import LanguageModel
@@ -39,7 +41,13 @@ pad_variable_length_inputs: false
 
 
 def export(
-    run_path: str | Path, out: str | Path, *, calibrate: bool = False, note: Callable[[str], None] | None = None
+    run_path: str | Path,
+    out: str | Path,
+    *,
+    calibrate: bool = False,
+    formats: Sequence[str] = (),
+    int8: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Writes `out`/<next version>, whole or not at all.
 
@@ -48,31 +56,43 @@ def export(
         out: The folder of versions, which TensorFlow Serving watches.
         calibrate: Whether a classifier's probabilities are divided by a temperature fitted on the validation split.
             Off, for then they are those of `textseq predict`.
+        formats: Names of formats that a classifier is converted to as well, beside `out`.
+        int8: Whether those that can also get a model whose weights are 8-bit integers.
         note: Takes sentences on what the user should know.
 
     Returns:
-        `path`, `version`, and what `assets.extra/textseq.json` holds.
+        `path`, `version`, and what `assets.extra/textseq.json` holds; `formats` by name, where some were wanted.
 
     Raises:
-        UsageError: The backend is not TensorFlow, or the run's tokenizer or task has no form in a graph.
-        RunFailedError: The export does not answer as the run does; nothing was published.
+        UsageError: The backend is not TensorFlow, or the run's tokenizer or task has no form in a graph or in a format.
+        RunFailedError: The export does not answer as the run does; nothing was published. Or a converted model does
+            not answer as the SavedModel, which stays.
     """
     if keras.backend.backend() != "tensorflow":
         wrong = "happens on TensorFlow, in a process of its own"
         raise UsageError(problem("export", wrong, received=keras.backend.backend(), way_out="Use `textseq export`"))
+    more = chosen(formats, int8=int8)
+    out = Path(out)
     run = _in_single_precision(load_run(run_path, note))
+    classifies = isinstance(run.model, ClassificationModel)
+    refuse_unfit(more, task=run.config.task.name, classifies=classifies, tokenizer=run.config.tokenizer.name)
+    refuse_taken(more, out, next_version(out), int8=int8)
     temperature = fitted_temperature(run) if calibrate else 1.0
     texts = checked_texts(run)
     if texts.split is None and note is not None:
         note(f"The export is checked on made-up texts only, for the dataset cannot be read: {texts.missing}")
-    out = Path(out)
     with workspace(out) as beside:
         endpoints = _write(run, beside, temperature)
         gate, facts = check(beside, run, endpoints, texts, temperature=temperature)
         about = report(run, endpoints, gate=gate, facts=facts, temperature=temperature)
         (beside / EXTRA / REPORT).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         published = publish(beside, out)
-    return {"path": str(published), "version": int(published.name), **about}
+    made = {"path": str(published), "version": int(published.name), **about}
+    if more:
+        made["formats"] = {
+            item.name: make(item, run, published, texts, temperature=temperature, int8=int8) for item in more
+        }
+    return made
 
 
 def _in_single_precision(run: Run) -> Run:

@@ -48,7 +48,7 @@ def check(
     """
     session = Session(folder)
     examples = [_ask_with_examples(session, endpoint) for endpoint in endpoints]
-    blocks = _blocks(texts)
+    blocks = blocks_of(texts)
     if run.labels is not None:
         finish: Callable[..., dict[str, Any]] = classification_checks(session, run, texts, blocks, temperature)
     else:
@@ -84,7 +84,7 @@ def _state_names(endpoints: Sequence[Endpoint]) -> list[str]:
     return [item.spec.name for endpoint in steps for item in endpoint.inputs if item.spec.name != "token_ids"]
 
 
-def _blocks(texts: CheckedTexts) -> list[np.ndarray]:
+def blocks_of(texts: CheckedTexts) -> list[np.ndarray]:
     """Returns the rows of each request: some alone, the others with texts of like length."""
     lengths = np.array([len(text) for text in texts.texts])
     order = np.argsort(lengths, kind="stable")

@@ -61,6 +61,20 @@ def checked_texts(run: Run) -> CheckedTexts:
     return CheckedTexts([*texts, *strange], pairs, len(texts), name, _targets(run, rows))
 
 
+def whole_split(run: Run) -> CheckedTexts:
+    """Reads every row of the test split, or of validation where there is none.
+
+    Raises:
+        DataError: The dataset cannot be read.
+    """
+    splits = load_splits(run.config.data, run.config.seed)
+    name, rows = ("test", splits.test) if splits.test is not None else ("validation", splits.validation)
+    texts = _column(rows, run.config.data.text)
+    paired = run.config.data.text_pair
+    pairs = None if paired is None else _column(rows, paired)
+    return CheckedTexts(texts, pairs, len(texts), name, _targets(run, rows))
+
+
 def _column(rows: Any, name: str) -> list[bytes]:
     return [(text or "").encode("utf-8", "replace") for text in rows[name]]
 

@@ -33,8 +33,7 @@ def compare_accuracy(run: Run, texts: CheckedTexts, decided: list[Any]) -> float
     if recorded is None or texts.targets is None or run.labels is None:
         return None
     count = texts.held_out
-    right = [run.labels.names[int(target)] for target in texts.targets] if not run.labels.multi else _many(run, texts)
-    hits = [given == wanted for given, wanted in zip(decided[:count], right, strict=True)]
+    hits = hits_of(run, texts, decided)
     found = float(np.mean(hits))
     likely = min(max(recorded, 1 / count), 1 - 1 / count)
     allowed = _DEVIATIONS * (likely * (1 - likely) / count) ** 0.5 + 2 / count
@@ -46,6 +45,14 @@ def compare_accuracy(run: Run, texts: CheckedTexts, decided: list[Any]) -> float
         )
         raise RunFailedError(problem("export", wrong, way_out=_WAY_OUT))
     return found
+
+
+def hits_of(run: Run, texts: CheckedTexts, decided: list[Any]) -> list[bool]:
+    """Returns whether each held-out text was decided rightly; several labels, when all are."""
+    if texts.targets is None or run.labels is None:
+        return []
+    right = [run.labels.names[int(target)] for target in texts.targets] if not run.labels.multi else _many(run, texts)
+    return [given == wanted for given, wanted in zip(decided[: texts.held_out], right, strict=True)]
 
 
 def compare_loss(run: Run, texts: CheckedTexts, log_likelihoods: np.ndarray, tokens: np.ndarray) -> float | None:

@@ -33,12 +33,17 @@ def workspace(folder: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def next_version(folder: Path) -> int:
+    """Returns the highest number in `folder` plus one; 1 where there is no folder."""
+    items = folder.iterdir() if folder.is_dir() else ()
+    return max((int(item.name) for item in items if item.name.isascii() and item.name.isdigit()), default=0) + 1
+
+
 def publish(beside: Path, folder: Path) -> Path:
     """Renames a finished version to the highest number in `folder` plus one, and returns its path."""
     sync(beside)
     while True:
-        numbers = [int(item.name) for item in folder.iterdir() if item.name.isascii() and item.name.isdigit()]
-        target = folder / str(max(numbers, default=0) + 1)
+        target = folder / str(next_version(folder))
         try:
             beside.rename(target)
         except OSError as error:  # another export was quicker

@@ -29,6 +29,7 @@ from textseq.training.callbacks import (
     user_callbacks,
 )
 from textseq.training.checkpoints import load_weights
+from textseq.training.compiling import Compiling, choose, recurrence_line
 from textseq.training.feeding import Feed
 from textseq.training.optimizers import build_optimizer
 
@@ -71,6 +72,7 @@ class Ready:
     prepared: Prepared
     model: keras.Model
     feed: Feed
+    compiling: Compiling
     callbacks: list[keras.callbacks.Callback]
 
 
@@ -85,11 +87,12 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     feed = Feed(task, task.training_batches(prepared), steps=config.training.steps_per_epoch)
     optimizer = build_optimizer(config.training, config.training.epochs * feed.steps_per_epoch)
-    model.compile(optimizer, jit_compile=jit(config), **task.compile_arguments(prepared.labels))
+    compiling = choose(config, model, fixed_shapes=getattr(feed.batches, "fixed_shape", False))
+    model.compile(optimizer, jit_compile=compiling.jit, **task.compile_arguments(prepared.labels))
     if config.training.monitor is not None:
         scores = task.evaluate(model, prepared.splits["validation"].head(), prepared)
         monitored(scores, config.training.monitor)
-    return Ready(config, task, prepared, model, feed, user_callbacks(list(config.training.callbacks)))
+    return Ready(config, task, prepared, model, feed, compiling, user_callbacks(list(config.training.callbacks)))
 
 
 def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict[str, Any]:
@@ -106,6 +109,9 @@ def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict
     """
     model, feed = ready.model, ready.feed
     say(f"{ready.config.encoder.name}: {model.count_params():,} weights; {feed.steps_per_epoch:,} steps an epoch")
+    say(str(ready.compiling))
+    if (line := recurrence_line(model)) is not None:
+        say(line)
     began = time.perf_counter()
     best = fit(ready, run, reporter)
     seconds = time.perf_counter() - began
@@ -151,13 +157,6 @@ def seed_everything(config: RunConfig) -> None:
     """Seeds Python, NumPy and Keras, and sets the precision for the layers to come."""
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.training.precision)
-
-
-def jit(config: RunConfig) -> bool | str:
-    """Returns what `compile` takes as `jit_compile`: on TensorFlow, "auto" means no (PERFORMANCE in the README)."""
-    if config.training.jit == "auto":
-        return keras.backend.backend() == "jax"
-    return config.training.jit in (True, "true")
 
 
 def _require_tensorboard(config: RunConfig) -> None:

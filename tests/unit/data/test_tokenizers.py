@@ -161,3 +161,15 @@ def test_an_unknown_word_that_stands_in_the_text_is_a_word_of_it() -> None:
     assert [list(row) for row in tokenizer.encode(["<unk>"])] == [[UNKNOWN_ID]]
     assert tokenizer.unknown_bytes(["a <unk>"]) == [0]
     assert [list(row) for row in tokenizer.encode(["<pad> </s>"])] == [[UNKNOWN_ID, UNKNOWN_ID]]
+
+
+def test_two_cuts_of_one_text_are_equally_likely_only_where_the_unigram_model_says_so() -> None:
+    tokenizer = tokenizers.get("sentencepiece")(60, byte_fallback=False)
+    tokenizer.fit(["ab abab ba aab bba abba baab"] * 30, 0)
+    pieces = {tokenizer._processor.id_to_piece(number): number for number in range(tokenizer.vocabulary_size)}
+    a, b, ab = pieces["a"], pieces["b"], pieces["ab"]
+    assert tokenizer.equally_likely([a, ab, b], [a, ab, b])
+    assert tokenizer.equally_likely([a, ab, a, b], [a, a, b, ab])  # the same pieces in another order give the same text
+    assert not tokenizer.equally_likely([a, ab], [a, a, b])  # one text, another likelihood
+    assert not tokenizer.equally_likely([a, b], [b, a])  # another text
+    assert not tokenizers.get("bytes")().equally_likely([4], [4, 5])

@@ -12,7 +12,7 @@ import pytest
 from textseq.data.labels import Labels
 from textseq.errors import RunFailedError
 from textseq.export.adversarial import adversarial_texts
-from textseq.export.gate import _blocks
+from textseq.export.gate import blocks_of
 from textseq.export.held_out import CheckedTexts
 from textseq.export.recorded import compare_accuracy, compare_loss
 from textseq.rundir import RunDirectory
@@ -75,7 +75,7 @@ def test_adversarial_texts_are_300_and_always_the_same() -> None:
 
 def test_every_text_is_asked_once_some_alone_and_none_in_blocks_of_whole_registers() -> None:
     texts = CheckedTexts([b"x" * (number % 50) for number in range(1000)] + [b"x" * 20_000] * 9, None, 1000, "test")
-    blocks = _blocks(texts)
+    blocks = blocks_of(texts)
     assert sorted(np.concatenate(blocks).tolist()) == list(range(1009))
     assert sum(len(block) == 1 for block in blocks) >= 16
     sizes = [len(block) * max(len(texts.texts[row]) for row in block) for block in blocks]

@@ -79,6 +79,10 @@ class Tokenizer:
         """
         raise UsageError(_no_graph(self, "graph_decoder"))
 
+    def equally_likely(self, first: Sequence[int], second: Sequence[int]) -> bool:
+        """Whether two rows of ids are the same text cut in two ways of which neither is better, so either may come."""
+        return False
+
     def learned(self) -> bytes:
         """Returns what fitting found."""
         raise TypeError(f"{type(self).__name__} defines no learned.")

@@ -18,6 +18,7 @@ from textseq.errors import DataError, problem
 from textseq.registry import tokenizers
 
 _LONGEST_SENTENCE_BYTES = 16_384
+_SAME_SCORE = 1e-4  # nats: sums of float32 in another order
 
 
 @tokenizers.register("sentencepiece")
@@ -175,6 +176,14 @@ class SentencePieceTokenizer(Tokenizer):
         require_fitted(self._processor, "sentencepiece")
         return lambda token_ids: decode_pieces(token_ids, self._learned)
 
+    def equally_likely(self, first: Sequence[int], second: Sequence[int]) -> bool:
+        """Whether the unigram model gives both cuts of one text the same likelihood; versions of it then differ."""
+        if self.model != "unigram" or self.decode([first]) != self.decode([second]):
+            return False
+        differing = _without_common_ends(list(map(int, first)), list(map(int, second)))
+        scores = [sum(self._processor.get_score(token) for token in row) for row in differing]
+        return abs(scores[0] - scores[1]) <= _SAME_SCORE
+
     def learned(self) -> bytes:
         """Returns SentencePiece's own model file."""
         return self._learned
@@ -229,3 +238,14 @@ def _reason(error: Exception) -> str:
     """Returns the end of SentencePiece's message, which is the part for people."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     return (text.rpartition("] ")[2] or text)[:160].rstrip(".") or "no text"
+
+
+def _without_common_ends(first: list[int], second: list[int]) -> tuple[list[int], list[int]]:
+    """Returns what two rows have between their common beginning and their common end."""
+    begin, shorter = 0, min(len(first), len(second))
+    while begin < shorter and first[begin] == second[begin]:
+        begin += 1
+    end = 0
+    while end < shorter - begin and first[-1 - end] == second[-1 - end]:
+        end += 1
+    return first[begin : len(first) - end], second[begin : len(second) - end]

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from textseq.layers.attention import cache
+import textseq.layers.attention.cache as cache
 from textseq.layers.attention.rotary import angles, rotate
 from textseq.layers.masked_softmax import softmax
 

@@ -136,9 +136,10 @@ def _differentiable(run: _Run) -> Any:
             rows = _rows(stacked(d_sums[0], inputs))  # from here on, large products only
             recurrent_rows = rows if len(d_sums) == 1 else _rows(stacked(d_sums[1], inputs))
             h_before = stacked(states_before[0], inputs)
-            d_inputs = ops.reshape(product.one(rows, ops.transpose(kernel)), ops.shape(inputs))
-            d_kernel = product.one(ops.transpose(_rows(inputs)), rows)
-            d_weights = product.one(ops.transpose(_rows(h_before * drop if dropped else h_before)), recurrent_rows)
+            d_inputs = ops.reshape(product.one(rows, kernel, second_turned=True), ops.shape(inputs))
+            d_kernel = product.one(_rows(inputs), rows, first_turned=True)
+            entering = _rows(h_before * drop if dropped else h_before)
+            d_weights = product.one(entering, recurrent_rows, first_turned=True)
             sums = ops.sum(rows, 0)
             d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else ops.sum(recurrent_rows, 0))
             nothing = (ops.zeros_like(mask), ops.zeros_like(drop))
@@ -160,9 +161,15 @@ class _Product:
         self._operands, self._dtype, self._gates = operands, dtype, gates
         self._apart = keras.backend.backend() == "tensorflow"
 
-    def one(self, a: Any, b: Any) -> Any:
-        """Returns a·b, its factors in the operands' data type."""
-        return ops.cast(ops.matmul(ops.cast(a, self._operands), ops.cast(b, self._operands)), self._dtype)
+    def one(self, a: Any, b: Any, *, first_turned: bool = False, second_turned: bool = False) -> Any:
+        """Returns a·b, or aᵀ·b, or a·bᵀ, its factors in the operands' data type."""
+        a, b = ops.cast(a, self._operands), ops.cast(b, self._operands)
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            return tf.cast(tf.matmul(a, b, transpose_a=first_turned, transpose_b=second_turned), self._dtype)
+        a, b = ops.transpose(a) if first_turned else a, ops.transpose(b) if second_turned else b
+        return ops.cast(ops.matmul(a, b), self._dtype)
 
     def by_gate(self, kernel: Any) -> list[Any]:
         """Returns a kernel as `__call__` takes it."""

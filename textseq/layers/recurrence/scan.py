@@ -8,13 +8,30 @@ Keras's loop is used, whose outputs are whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
 from keras import ops, tree
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
+_AS_MADE: ContextVar[bool] = ContextVar("outputs_as_made", default=False)
+
+
+@contextmanager
+def outputs_as_made() -> Iterator[None]:
+    """Has TensorFlow's loops write their outputs in the order in which they are made, and turn them round at the end.
+
+    A loop of ONNX knows no other order: a converter takes every write for one at the end, and the outputs of a reverse
+    scan would come out back to front without a word.
+    """
+    before = _AS_MADE.set(True)
+    try:
+        yield
+    finally:
+        _AS_MADE.reset(before)
 
 
 def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ...], reverse: bool) -> tuple[Any, Any]:
@@ -38,7 +55,7 @@ def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ..
 
 def stacked(output: Any, like: Any) -> Any:
     """Returns an output of a scan as one tensor `(time, batch, width)`, its time that of `like`."""
-    if keras.backend.backend() != "tensorflow":
+    if not hasattr(output, "stack"):  # whole already
         return output
     whole = output.stack()
     whole.set_shape((like.shape[0], *output.element_shape))
@@ -59,14 +76,18 @@ def _tensorflow_scan(
 
     inputs = [x if isinstance(x, tf.TensorArray) else array(x.dtype, x.shape[1:]).unstack(x) for x in flat]
     outputs = tuple(array(dtype, (batch, width)) for width in output_widths)
+    turned = reverse and _AS_MADE.get()
 
     def body(turn: Any, carry: Any, outputs: Any) -> Any:
         place = time - 1 - turn if reverse else turn
         now = tree.pack_sequence_as(sequences, [array.read(place) for array in inputs])
         carry, made = step(carry, now)
-        return turn + 1, carry, tuple(array.write(place, x) for array, x in zip(outputs, made, strict=True))
+        to = turn if turned else place
+        return turn + 1, carry, tuple(array.write(to, x) for array, x in zip(outputs, made, strict=True))
 
     _, carry, outputs = tf.while_loop(
         lambda turn, *_: turn < time, body, (0, carry, outputs), parallel_iterations=1, maximum_iterations=time
     )
+    if turned:
+        outputs = tuple(tf.reverse(made.stack(), [0]) for made in outputs)
     return carry, outputs

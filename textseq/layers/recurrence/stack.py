@@ -66,7 +66,7 @@ class RecurrentStack(keras.layers.Layer):
         self.layers = [
             [RecurrentLayer(cell, width, reverse=reverse, **options) for reverse in directions] for _ in range(depth)
         ]
-        noise = (None, 1, None) if variational else None
+        noise = (1, None, None) if variational else None  # time comes first in here
         self.dropouts = [
             keras.layers.Dropout(dropout, noise_shape=noise, dtype=self.dtype_policy) for _ in range(depth)
         ]
@@ -97,7 +97,7 @@ class RecurrentStack(keras.layers.Layer):
         real = None
         if mask is not None:
             real = ops.cast(ops.transpose(mask), self.variable_dtype)[..., None]  # (time, batch, 1)
-        outputs, state = inputs, []
+        outputs, state = ops.transpose(inputs, (1, 0, 2)), []  # (time, batch, features)
         for number, directions in enumerate(self.layers):
             before = outputs
             dropped = self.dropouts[number](before, training=training)
@@ -108,6 +108,7 @@ class RecurrentStack(keras.layers.Layer):
             if self.residual and before.shape[-1] == self.units:
                 outputs = outputs + ops.cast(before, outputs.dtype)
             state.append(final)
+        outputs = ops.transpose(outputs, (1, 0, 2))
         return (outputs, state) if return_state else outputs
 
     def get_initial_state(self, batch_size: Any) -> list[list[Any]]:
@@ -123,7 +124,7 @@ class RecurrentStack(keras.layers.Layer):
     def _layer(
         self, directions: list[RecurrentLayer], inputs: Any, real: Any, first: Any, training: Any
     ) -> tuple[Any, Any]:
-        steps = ops.transpose(inputs, (1, 0, 2))  # (time, batch, features)
-        results = [layer(steps, real, initial_state=first, training=training) for layer in directions]
+        """Returns a layer's outputs `(time, batch, units)` and its first direction's final state."""
+        results = [layer(inputs, real, initial_state=first, training=training) for layer in directions]
         outputs = ops.concatenate([outputs for outputs, _ in results], -1) if len(results) > 1 else results[0][0]
-        return ops.cast(ops.transpose(outputs, (1, 0, 2)), self.compute_dtype), results[0][1]
+        return ops.cast(outputs, self.compute_dtype), results[0][1]

@@ -1,0 +1,72 @@
+"""When XLA is taken, and what is said of it: a rule, so that the same config always gives the same numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+
+from textseq.config import Component, RunConfig, TrainingConfig
+from textseq.training import compiling
+from textseq.training.compiling import choose, recurrence_line
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("JAX always compiles", allow_module_level=True)
+
+
+def model(encoder: str, **settings: Any) -> Any:
+    from textseq.layers.embedding import TokenEmbedding
+    from textseq.registry import encoders
+    from textseq.tasks.language_model import LanguageModel
+
+    return LanguageModel(
+        TokenEmbedding(50, 8),
+        encoders.get(encoder)(8, causal=True, **settings),
+        vocabulary_size=50,
+        tied=True,
+        dropout=0.0,
+        cutoffs=(10,) if encoder == "gru" else (),
+    )
+
+
+def config(**training: Any) -> RunConfig:
+    from textseq.config import DataConfig
+
+    return RunConfig(
+        name="x",
+        data=DataConfig(path="x"),
+        encoder=Component("lstm", {"units": 8}),
+        task=Component("language_modeling"),
+        training=TrainingConfig(**training),
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoder", "training", "fixed", "jit", "reason"),
+    [
+        ("transformer", {}, True, True, "small operations"),
+        ("transformer", {}, False, False, "lengths of texts vary"),
+        ("transformer", {"precision": "mixed_bfloat16"}, True, False, "no fast mixed_bfloat16"),
+        ("transformer", {"jit": False}, True, False, "training.jit is false"),
+        ("lstm", {}, True, False, "products of a recurrence"),
+        ("lstm", {"jit": True}, False, True, "training.jit is true"),
+        ("gru", {}, True, False, "adaptive softmax"),
+    ],
+)
+def test_the_rule(encoder: str, training: dict[str, Any], fixed: bool, jit: bool, reason: str) -> None:
+    decided = choose(config(**training), model(encoder), fixed_shapes=fixed)
+    assert decided.jit is jit
+    assert reason in decided.reason
+    assert str(decided).startswith(f"XLA {'on' if jit else 'off'}: ")
+
+
+def test_on_a_gpu_it_is_said_what_the_recurrence_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recurrence_line(model("lstm")) is None  # no GPU, no choice
+    monkeypatch.setattr(compiling, "has_gpu", lambda: True)
+    monkeypatch.setattr("textseq.layers.recurrence.cudnn.has_gpu", lambda: True)
+    assert recurrence_line(model("lstm")) == "Recurrence by cuDNN"
+    assert recurrence_line(model("transformer")) is None
+    line = recurrence_line(model("lstm", recurrent_dropout=0.1))
+    assert line is not None
+    assert "cuDNN knows no recurrent dropout (encoder.recurrent_dropout)" in line

@@ -1,0 +1,74 @@
+"""Whether a training step is compiled with XLA, and on what the recurrence runs; each decision with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from textseq.config import RunConfig
+from textseq.layers.attention import SelfAttention
+from textseq.layers.recurrence.cudnn import has_gpu
+from textseq.layers.recurrence.layer import RecurrentLayer
+from textseq.layers.softmax import AdaptiveSoftmax
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """A decision.
+
+    Attributes:
+        jit: What `keras.Model.compile` takes as `jit_compile`.
+        reason: Why, for the log.
+    """
+
+    jit: bool
+    reason: str
+
+    def __str__(self) -> str:
+        """Returns the line for the log."""
+        return f"XLA {'on' if self.jit else 'off'}: {self.reason}"
+
+
+def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Compiling:
+    """Decides by a rule, never by a clock, so that the same config gives the same numbers each time.
+
+    On the CPU under TensorFlow XLA fuses what stands between products, but makes the products themselves slower, and
+    compiles anew for each shape. It pays where attention's many small operations are most of the time, in float32
+    (`scripts/bench.py --only lm-transformer`); it does not for a recurrence, whose products it slows down
+    (`--only lm-lstm-650`), nor in bfloat16, which it multiplies no faster than float32.
+
+    Args:
+        config: Says what is wanted, and the precision.
+        model: Built.
+        fixed_shapes: Whether all training batches have one shape.
+    """
+    wanted = config.training.jit
+    if keras.backend.backend() == "jax":
+        return Compiling(True, "JAX compiles every step")
+    if wanted != "auto":
+        jit = wanted in (True, "true")
+        return Compiling(jit, f"training.jit is {str(jit).lower()}")
+    layers = list(model._flatten_layers())
+    if not fixed_shapes:
+        return Compiling(False, "the lengths of texts vary, and each would be compiled anew")
+    if any(isinstance(layer, AdaptiveSoftmax) for layer in layers):
+        return Compiling(False, "an adaptive softmax takes as many rows as the batch has rare tokens")
+    if any(isinstance(layer, RecurrentLayer) for layer in layers):
+        return Compiling(False, "it makes the products of a recurrence slower")
+    if config.training.precision != "float32" and not has_gpu():
+        return Compiling(False, f"on a CPU it has no fast {config.training.precision}")
+    if any(isinstance(layer, SelfAttention) for layer in layers):
+        return Compiling(True, "it fuses attention's small operations")
+    return Compiling(False, "not known to help this encoder; training.jit: true tries it")
+
+
+def recurrence_line(model: keras.Model) -> str | None:
+    """Returns what the recurrent layers run on, where there is a choice: on a GPU under TensorFlow."""
+    if keras.backend.backend() != "tensorflow" or not has_gpu():
+        return None
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, RecurrentLayer)]
+    refusals = sorted({layer.cudnn_refusal for layer in layers if layer.cudnn_refusal})
+    if not layers:
+        return None
+    return f"Recurrence by textseq's own operation: {'; '.join(refusals)}" if refusals else "Recurrence by cuDNN"

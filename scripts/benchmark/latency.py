@@ -1,4 +1,4 @@
-"""A client's process: asks one text of the graph in this process, over REST and over gRPC, in turn."""
+"""A process of one client: asks one text of the graph in this process, over REST and over gRPC, in turn."""
 
 from __future__ import annotations
 

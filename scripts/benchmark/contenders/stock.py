@@ -87,7 +87,7 @@ class _Positions(layers.Layer):
     """
 
     def __init__(self, longest: int) -> None:
-        super().__init__()
+        super().__init__(name="positions")  # its own name begins with what a graph does not take
         self.longest = longest
         self.supports_masking = True
 

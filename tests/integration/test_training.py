@@ -120,19 +120,24 @@ def test_a_run_that_diverges_ends_with_advice(topics_config: Path, tmp_path: Pat
     assert "Lower training.learning_rate" in shell.errors
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "transformer"])
+@pytest.mark.parametrize("encoder", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
 def test_half_precision_learns_too(encoder: str, topics_config: Path, tmp_path: Path, shell: Shell) -> None:
     settings = ("training.precision=mixed_bfloat16", f"encoder.name={encoder}")
     assert shell.train(topics_config, tmp_path / "run", *settings)["test"]["accuracy"] >= 0.9
     assert json.loads(shell("predict", tmp_path / "run", "a cat", "--json"))["label"] == "animal"
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize(
+    "pooling", ["attention", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("last", "mean", "max"))]
+)
 def test_every_pooling_learns(pooling: str, topics_config: Path, tmp_path: Path, shell: Shell) -> None:
     assert shell.train(topics_config, tmp_path / "run", f"task.pooling={pooling}")["test"]["accuracy"] >= 0.9
 
 
-@pytest.mark.parametrize("tokenizer", ["bytes", "{name: sentencepiece, vocabulary_size: 320, sampling: 0.2}"])
+@pytest.mark.parametrize(
+    "tokenizer",
+    [pytest.param("bytes", marks=pytest.mark.slow), "{name: sentencepiece, vocabulary_size: 320, sampling: 0.2}"],
+)
 def test_other_tokenizers_learn(tokenizer: str, topics_config: Path, tmp_path: Path, shell: Shell) -> None:
     settings = (f"tokenizer={tokenizer}", "training.epochs=8")
     assert shell.train(topics_config, tmp_path / "run", *settings)["test"]["accuracy"] >= 0.9

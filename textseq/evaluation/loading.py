@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Run:
         model = self.task.build_model(self.config, self.tokenizer.vocabulary_size, self.labels)
         load_weights(model, self.directory.weights)
         return model
+
+    def in_float32(self) -> Run:
+        """Returns the run with its arithmetic in float32, whatever it was trained in: for what needs the digits."""
+        training = replace(self.config.training, precision="float32")
+        return replace(self, config=replace(self.config, training=training))
 
     def prepared(self) -> Prepared:
         """The dataset, read and tokenised as it was for training."""

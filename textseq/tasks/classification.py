@@ -49,6 +49,10 @@ class ClassificationModel(TextModel):
     def call(self, batch: Any, training: bool | None = None) -> Any:
         """Returns the logits. `(batch, classes)`."""
         encoded, mask, _ = self.encode(batch, training=training)
+        return self.classify(encoded, mask, training=training)
+
+    def classify(self, encoded: Any, mask: Any, training: bool | None = None) -> Any:
+        """Returns the logits `(batch, classes)` of what the encoder made, `(batch, time, units)`."""
         pooled = self.pooling(encoded, mask=mask)  # (batch, units)
         return self.logits(self.dropout(pooled, training=training))
 

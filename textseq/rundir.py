@@ -16,7 +16,7 @@ from textseq.files import append_line, explained, replacing
 _CONTENTS = (
     *("config.yaml", "resolved.yaml", "plugins.json", "environment.json", "labels.json", "audit.json", "scores.json"),
     *("tokenizer", "checkpoints", "tensorboard"),
-    *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "report.html"),
+    *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "rows.npz", "samples.json", "report.html"),
 )
 
 
@@ -161,6 +161,26 @@ class RunDirectory:
     def scores(self) -> Path:
         """The scores of the best weights, by split."""
         return self.path / "scores.json"
+
+    @property
+    def timings(self) -> Path:
+        """One JSON object a line: how fast training was, and what memory it took."""
+        return self.path / "timings.jsonl"
+
+    @property
+    def rows(self) -> Path:
+        """What the best weights say of each row of the test split, or of validation where there is none."""
+        return self.path / "rows.npz"
+
+    @property
+    def samples(self) -> Path:
+        """Texts that a language model wrote."""
+        return self.path / "samples.json"
+
+    @property
+    def report(self) -> Path:
+        """The report: one page that needs no network."""
+        return self.path / "report.html"
 
     def write_text(self, name: str, text: str) -> Path:
         """Writes a file whole: readers see the old one or the new one, never half of one."""

@@ -24,7 +24,7 @@ LEVELS = (
     ("textseq.model",),
     ("textseq.tasks",),
     ("textseq.training", "textseq.evaluation"),
-    ("textseq.export", "textseq.serving"),
+    ("textseq.export", "textseq.serving", "textseq.reporting"),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )
@@ -128,6 +128,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(package: str) -> None:
         ["--version"],
         ["train", "--help"],
         ["export", "--help"],
+        ["report", "--help"],
         ["serve", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "lstm"],

@@ -22,6 +22,7 @@ COMMANDS = {
     "generate": "Go on from a prompt with a run's language model.",
     "export": "Make a SavedModel that takes raw strings, for TensorFlow Serving.",
     "serve": "Serve an exported model on this machine, as TF Serving would.",
+    "compare": "Compare runs: scores, significance, costs, configs.",
     "report": "Write a page that shows a run.",
     "baseline": "Score a linear model on a config's data, for comparison.",
     "config": "Check, show or describe configs.",

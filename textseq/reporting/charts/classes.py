@@ -62,18 +62,12 @@ def confusion_chart(matrix: np.ndarray, names: Sequence[str]) -> Chart:
     count = len(names)
     order = neighbours_first(matrix) if count > 8 else np.arange(count)
     shown = matrix[np.ix_(order, order)]
-    labels = [names[place] for place in order]
+    labels = [names[place] for place in order.tolist()]
     drawing, cell = _grid(labels)
     targets, predicted = (found.tolist() for found in np.nonzero(shown))
     shares = shown[targets, predicted] / shown.sum(1)[targets]
-    drawn = drawing.axes.scatter(
-        predicted,
-        targets,
-        s=(cell * 0.94) ** 2,
-        marker="s",
-        c=_colours(np.equal(targets, predicted), shares),
-        linewidths=0,
-    )
+    colours = _colours(np.equal(targets, predicted), shares)
+    drawn = drawing.axes.scatter(predicted, targets, s=(cell * 0.94) ** 2, marker="s", c=colours, linewidths=0)
     drawn.set_gid("cells")
     if count <= 12:
         _write_counts(drawing, shown)

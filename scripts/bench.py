@@ -1,7 +1,8 @@
 """Speed and memory, measured: `python scripts/bench.py [--only NAME]… [--with NAME]… [--quick] [--json FILE]`.
 
-A workload of training steps is a race: textseq, stock Keras and PyTorch take the same steps on the same batches, each
-in a process of its own, in turn, round after round. Other workloads are single figures. Targets stand beside them.
+A workload of training steps, or of calls of an exported model, is a race: textseq, stock Keras and PyTorch take the
+same steps on the same batches, each in a process of its own, in turn, round after round. Other workloads are single
+figures. Targets stand beside them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from benchmark import commands, figures, steps
+from benchmark import commands, figures, serving, steps
 from benchmark.epoch import epoch
+from benchmark.exports import export
 from benchmark.interleaving import Absent
 from benchmark.machine import busy, machine
 from benchmark.plotting import plot
@@ -31,6 +33,9 @@ _FIGURES: dict[str, Callable[[bool], figures.Figures]] = {
     "memory": commands.memory,
     "predict": commands.predict,
     "epoch": epoch,
+    "export": export,
+    "serve-latency": serving.serve_latency,
+    "serve-throughput": serving.serve_throughput,
 }
 NAMES = (*_STEPS, *_FIGURES, "scaling")
 _ROUNDS, _QUICK_ROUNDS = 9, 3

@@ -22,6 +22,11 @@ def token_ids(count: int, vocabulary: int, seed: int = 0) -> np.ndarray:
     return _FIRST_ID + generator.choice(vocabulary - _FIRST_ID, size=count, p=chances / chances.sum())
 
 
+def rows_of_one_length(model: Model) -> np.ndarray:
+    """Returns what a model is asked in a race of inference, int32. `(batch, time)`."""
+    return token_ids(model.items, model.vocabulary).reshape(model.batch, model.time).astype(np.int32)
+
+
 def texts(model: Model, cycle: int) -> EncodedTexts:
     """Returns the rows that the batches are made of."""
     if model.task != "classification" or model.lengths is None:

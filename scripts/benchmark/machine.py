@@ -6,12 +6,13 @@ import importlib.metadata
 import os
 import platform
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("textseq", "keras", "tensorflow", "jax", "torch", "numpy", "datasets", "sentencepiece")
+_PACKAGES = ("textseq", "keras", "tensorflow", "jax", "torch", "onnxruntime", "numpy", "datasets", "sentencepiece")
 
 
 def machine() -> dict[str, Any]:
@@ -43,14 +44,17 @@ def peak_megabytes() -> float:
     return found if found is not None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
 
 
-def megabytes_held() -> float:
-    """Returns the resident memory of this process now; its peak where the system does not tell."""
-    found = _status("VmRSS")
-    return found if found is not None else peak_megabytes()
+def megabytes_held(process: int | None = None) -> float:
+    """Returns the resident memory of a process now, of this one unless its number is given."""
+    found = _status("VmRSS", process)
+    if found is not None:
+        return found
+    command = ["ps", "-o", "rss=", "-p", str(process or os.getpid())]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1e3
 
 
-def _status(name: str) -> float | None:
-    status = Path("/proc/self/status")
+def _status(name: str, process: int | None = None) -> float | None:
+    status = Path(f"/proc/{process or 'self'}/status")
     if not status.is_file():
         return None
     found = [line for line in status.read_text().splitlines() if line.startswith(f"{name}:")]

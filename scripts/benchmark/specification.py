@@ -1,4 +1,4 @@
-"""What a workload of training steps is made of: a model, its rivals, and what is promised."""
+"""What a race is made of: a model, those who train or ask it, and what is promised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Model:
 
     Attributes:
         task: "language_modeling" (windows without padding, untied softmax, SGD with clipping), "classification"
-            (masked, bucketed texts, mean pooling, Adam), or "loss" (a softmax's loss and gradients alone).
+            (masked, bucketed texts, mean pooling, Adam), "loss" (a softmax's loss and gradients alone), or "inference"
+            (a classifier's probabilities, for rows of one length).
         encoder: "lstm", "gru", "rnn" or "transformer".
         units: Width; of a bidirectional encoder, of both directions together.
         depth: Layers.
@@ -27,9 +28,10 @@ class Model:
         embedding: Width of the embedding; the encoder's where None.
         heads: Attention heads.
         lengths: A NumPy file with the lengths of texts, for classification.
+        causal: Whether a classifier's recurrence goes one way only, with all units.
     """
 
-    task: Literal["language_modeling", "classification", "loss"]
+    task: Literal["language_modeling", "classification", "loss", "inference"]
     encoder: str
     units: int
     depth: int
@@ -39,6 +41,7 @@ class Model:
     embedding: int | None = None
     heads: int = 4
     lengths: str | None = None
+    causal: bool = False
 
     @property
     def items(self) -> int:
@@ -47,11 +50,11 @@ class Model:
 
     @property
     def gigaflops(self) -> float | None:
-        """Floating-point operations of one training step's matrix products, in 1e9; None where lengths differ.
+        """Floating-point operations of one training step's matrix products, in 1e9; None for a classifier.
 
         A product of a forward pass has two more of its size in the backward pass.
         """
-        if self.task == "classification":
+        if self.task in ("classification", "inference"):
             return None
         units, width = self.units, self.embedding or self.units
         gates = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -79,7 +82,17 @@ class Contender:
     """
 
     name: str
-    library: Literal["ours", "stock", "pytorch", "ceiling", "loss"]
+    library: Literal[
+        "ours",
+        "stock",
+        "pytorch",
+        "ceiling",
+        "loss",
+        "exported",
+        "stock_exported",
+        "pytorch_inference",
+        "onnx_inference",
+    ]
     backend: Literal["tensorflow", "jax"] = "tensorflow"
     precision: Literal["float32", "bfloat16"] = "float32"
     xla: bool | None = None

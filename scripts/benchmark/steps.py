@@ -95,8 +95,11 @@ def summary(
 
 
 def to_json(workload: Workload, results: dict[str, Measured]) -> dict[str, Any]:
-    """Returns all figures of a workload, JSON-serialisable; ratios are speeds in units of the first contender's."""
-    base = workload.contenders[0].name
+    """Returns all figures of a workload, JSON-serialisable; ratios are speeds in units of the first contender's.
+
+    Where there are several models, it is the first of each model.
+    """
+    bases = {group.contenders[0].model: group.contenders[0].name for group in workload.groups()}
     contenders: dict[str, dict[str, Any]] = {}
     for contender in workload.contenders:
         one = results[contender.name]
@@ -107,7 +110,7 @@ def to_json(workload: Workload, results: dict[str, Measured]) -> dict[str, Any]:
         contenders[contender.name] = {
             "milliseconds": (one.seconds or 0.0) * 1e3,
             f"{workload.unit}_per_second": one.speed if counted else None,
-            "ratio": speed_ratio(results, contender.name, [base]) if counted else None,
+            "ratio": speed_ratio(results, contender.name, [bases[contender.model]]) if counted else None,
             "gigaflops_per_second": one.gigaflops_per_second,
             "share_of_ceiling": ceiling_share(results, contender.name),
             "peak_megabytes": one.peak_megabytes,
@@ -115,4 +118,5 @@ def to_json(workload: Workload, results: dict[str, Measured]) -> dict[str, Any]:
             "steps": one.steps,
         }
     targets = [target.to_json(results) for target in workload.targets if target.names <= results.keys()]
-    return {"unit": workload.unit, "ratio_to": base, "contenders": contenders, "targets": targets}
+    ratio_to = next(iter(bases.values())) if len(bases) == 1 else "the first of its size"
+    return {"unit": workload.unit, "ratio_to": ratio_to, "contenders": contenders, "targets": targets}

@@ -43,7 +43,7 @@ def _contenders(name: str, figures: Mapping[str, Any]) -> Table:
             continue
         table.add_row(
             contender,
-            _number(one["milliseconds"], 1),
+            _number(one["milliseconds"], 1 if one["milliseconds"] >= 10 else 2),
             _number(one[f"{unit}_per_second"], 0),
             _number(one["ratio"], 2),
             _number(one["gigaflops_per_second"], 0),

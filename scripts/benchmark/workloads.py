@@ -1,10 +1,11 @@
-"""The workloads of training steps, who takes part in each, and what is promised of it."""
+"""The races of training steps and of inference, who takes part in each, and what is promised of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+from benchmark.inference import exported_graph
 from benchmark.specification import Contender, Model, Workload
 from benchmark.targets import Target
 
@@ -56,7 +57,7 @@ def _recurrent(encoder: str, units: int, time: int) -> Model:
 
 
 def step_workloads() -> dict[str, Workload]:
-    """Returns all workloads of training steps by name; lengths of texts are still missing, see `with_lengths`."""
+    """Returns all races by name; lengths of texts are still missing, see `with_lengths`."""
     transformer = Model("language_modeling", "transformer", 256, depth=4, vocabulary=8_000, batch=32, time=128)
     attentive = Model("classification", "transformer", 256, depth=4, vocabulary=4_000, batch=64)
     classifier = Model("classification", "lstm", 512, depth=1, vocabulary=4_000, batch=64, embedding=128)
@@ -70,6 +71,7 @@ def step_workloads() -> dict[str, Workload]:
         Workload("lm-transformer", transformer, (*_ALL, _STOCK_BF16), _TRANSFORMER, steps=3),
         Workload("clf-transformer", attentive, rivals, (_JAX,), steps=_CYCLE, unit="texts"),
         _softmax(),
+        exported_graph(),
     )
     return {workload.name: workload for workload in workloads}
 

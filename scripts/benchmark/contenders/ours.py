@@ -18,23 +18,27 @@ from textseq.training.trainer import build
 
 def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], None]:
     """Returns a function that does one training step."""
-    config = _config(contender, model)
+    config = make_config(contender, model)
     task = tasks.get(config.task.name)(**config.task.arguments)
     rows = texts(model, cycle)
     labelled = model.task == "classification"
-    labels = (
-        Labels(tuple(str(number) for number in range(CLASSES)), multi=False, columns=("label",)) if labelled else None
-    )
     split = EncodedSplit("train", None, rows, targets=targets(rows) if labelled else None)
     tokenizer: Any = SimpleNamespace(vocabulary_size=model.vocabulary)
-    ready = build(config, task, Prepared(config, tokenizer, labels, {"train": split}))
+    ready = build(config, task, Prepared(config, tokenizer, make_labels() if labelled else None, {"train": split}))
     return train_step(ready.model, [task.fit_arguments(batch) for batch in make_batches(model, cycle)])
 
 
-def _config(contender: Contender, model: Model) -> RunConfig:
+def make_labels() -> Labels:
+    """Returns the classes."""
+    return Labels(tuple(str(number) for number in range(CLASSES)), multi=False, columns=("label",))
+
+
+def make_config(contender: Contender, model: Model) -> RunConfig:
+    """Returns the config that a user would have written for a model."""
     precision = "mixed_bfloat16" if contender.precision == "bfloat16" else "float32"
     more: dict[str, Any] = {"heads": model.heads} if model.encoder == "transformer" else {}
-    if model.task == "classification":
+    if model.task in ("classification", "inference"):
+        more |= {"causal": True} if model.causal else {}
         task = Component("classification", {"pooling": "mean"})
         training = TrainingConfig(batch_size=model.batch, learning_rate=1e-3, clip_norm=None, precision=precision)
     else:

@@ -72,7 +72,7 @@ class LanguageModel(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Embedding → encoder in both directions → mean of the real steps → one logit a class.
+    """Embedding → encoder, in both directions unless causal → mean of the real steps → one logit a class.
 
     Args:
         model: Sizes.
@@ -82,11 +82,12 @@ class Classifier(nn.Module):
         super().__init__()
         width = model.embedding or model.units
         self.embedding = nn.Embedding(model.vocabulary, width, padding_idx=0)
-        self.attends = model.encoder == "transformer"
+        self.attends, self.one_way = model.encoder == "transformer", model.causal
+        units = model.units if self.one_way else model.units // 2
         self.encoder: Any = (
             Transformer(model, 512, causal=False)
             if self.attends
-            else _RECURRENT[model.encoder](width, model.units // 2, model.depth, batch_first=True, bidirectional=True)
+            else _RECURRENT[model.encoder](width, units, model.depth, batch_first=True, bidirectional=not self.one_way)
         )
         self.head = nn.Linear(model.units, CLASSES)
 
@@ -97,6 +98,8 @@ class Classifier(nn.Module):
         embedded = self.embedding(token_ids)
         if self.attends:
             hidden = self.encoder(embedded, mask)
+        elif self.one_way:  # what comes before padding does not know of it
+            hidden, _ = self.encoder(embedded)
         else:
             packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
             longest = token_ids.shape[1]

@@ -21,7 +21,7 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
     keras.config.set_dtype_policy("mixed_bfloat16" if contender.precision == "bfloat16" else "float32")
     labelled = model.task == "classification"
     recurrent = _recurrent(model, xla=bool(contender.xla))
-    made = _classifier(model, recurrent) if labelled else _language_model(model, recurrent)
+    made = make_classifier(model, recurrent) if labelled else _language_model(model, recurrent)
     optimizer: Any = keras.optimizers.Adam(1e-3) if labelled else keras.optimizers.SGD(1.0, global_clipnorm=5.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     made.compile(optimizer, loss, jit_compile="auto" if contender.xla is None else contender.xla)
@@ -48,14 +48,22 @@ def _language_model(model: Model, recurrent: Callable[[int], Any]) -> keras.Mode
     return keras.Model(tokens, layers.Dense(model.vocabulary)(hidden))
 
 
-def _classifier(model: Model, recurrent: Callable[[int], Any]) -> keras.Model:
+def make_classifier(model: Model, recurrent: Callable[[int], Any] | None = None) -> keras.Model:
+    """Returns a classifier of masked rows that pools their mean and gives logits.
+
+    Args:
+        model: Sizes.
+        recurrent: Makes a recurrent layer of so many units; as the encoder is named unless given.
+    """
+    recurrent = recurrent or _recurrent(model, xla=False)
     tokens = keras.Input((None,), dtype="int32")
     hidden = layers.Embedding(model.vocabulary, model.embedding or model.units, mask_zero=True)(tokens)
     if model.encoder == "transformer":
         hidden = _transformer(model, hidden, 512, causal=False)
     else:
         for _ in range(model.depth):
-            hidden = layers.Bidirectional(recurrent(model.units // 2))(hidden)
+            layer = recurrent(model.units) if model.causal else layers.Bidirectional(recurrent(model.units // 2))
+            hidden = layer(hidden)
     pooled = layers.GlobalAveragePooling1D()(hidden)
     return keras.Model(tokens, layers.Dense(CLASSES)(pooled))
 
@@ -79,7 +87,7 @@ class _Positions(layers.Layer):
     """
 
     def __init__(self, longest: int) -> None:
-        super().__init__()
+        super().__init__(name="positions")  # its own name begins with what a graph does not take
         self.longest = longest
         self.supports_masking = True
 

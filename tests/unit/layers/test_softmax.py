@@ -28,6 +28,7 @@ def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
 
     def of(vocabulary: int) -> None:
         if request.param != "all at once":
+            monkeypatch.setattr(cross_entropy, "_WHOLE_LOGITS", 7 * vocabulary)
             monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * vocabulary)
 
     return of

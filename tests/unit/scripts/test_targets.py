@@ -97,6 +97,22 @@ def test_json_holds_ratios_of_all_and_the_reason_of_who_is_missing() -> None:
     ]
 
 
+def test_ratios_are_within_one_model() -> None:
+    few, many = (Model("inference", "lstm", 256, 1, 4_000, batch=rows, time=20) for rows in (1, 32))
+    contenders = [
+        Contender(f"{who} {model.batch}", "exported", model=model)
+        for model in (few, many)
+        for who in ("ours", "theirs")
+    ]
+    memory = {"peak": 1.0, "growth": 1.0}
+    seconds = {"ours 1": [1.0], "theirs 1": [2.0], "ours 32": [8.0], "theirs 32": [32.0]}
+    workload = Workload("w", few, tuple(contenders))
+    found = steps_to_json(workload, summary(workload, seconds, dict.fromkeys(seconds, memory), {}))
+    ratios = {name: one["ratio"] for name, one in found["contenders"].items()}
+    assert ratios == pytest.approx({"ours 1": 1.0, "theirs 1": 0.5, "ours 32": 1.0, "theirs 32": 0.25})
+    assert found["ratio_to"] == "the first of its size"
+
+
 def test_a_target_is_left_out_where_a_rival_was_not_asked_to_run() -> None:
     targets = (Target("speed", "textseq", 1.0, ("keras", "keras xla")),)
     workload = Workload("w", MODEL, (Contender("textseq", "ours"), Contender("keras", "stock")), targets)

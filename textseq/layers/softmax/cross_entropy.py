@@ -16,7 +16,8 @@ from keras import ops
 
 from textseq.layers.variables import as_tensor
 
-_CHUNK_LOGITS = 2**25  # of one chunk: 128 MiB in float32
+_WHOLE_LOGITS = 2**25  # what is made at once: 128 MiB in float32
+_CHUNK_LOGITS = 2**23  # of one chunk, where there are more; each costs a pass over the kernel's gradient
 
 
 def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> Any:
@@ -110,7 +111,7 @@ def _over_chunks(one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], voca
     """
     size, rows = max(_CHUNK_LOGITS // vocabulary, 1), parts[0].shape[0]
     nothing: tuple[Any, ...] = (None,) * len(shapes)
-    if rows is not None and rows <= size:
+    if rows is not None and rows * vocabulary <= _WHOLE_LOGITS:
         return one(nothing, *parts)
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_chunks(one, tuple(ops.zeros(shape, "float32") for shape in shapes), parts, size, width)

@@ -29,6 +29,8 @@ def brief(value: float | None) -> str:
     """Returns a score with about four digits."""
     if value is None or not math.isfinite(value):
         return "–"
+    if abs(value) >= 1e7:
+        return f"{value:.2e}"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"

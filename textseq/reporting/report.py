@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from textseq.files import replacing
+from textseq.files import explained, replacing
 from textseq.reporting.facts import Facts
 from textseq.reporting.numbers import amount, brief, score_name, spoken_time
 from textseq.reporting.page import render, require_extra
@@ -18,6 +18,7 @@ from textseq.rundir import RunDirectory
 
 _TILES = ("accuracy", "macro_f1", "micro_f1", "perplexity", "bits_per_byte", "loss", "calibration_error")
 _BESIDE = {"accuracy": "majority_accuracy", "perplexity": "word_perplexity", "bits_per_byte": "bits_per_character"}
+_MEANT = 1e5  # perplexity of a word beyond which the text has no words, as Japanese has none
 _PARTS = (learning, classes, certainty, mistakes, tokens, samples, data, config, origin)  # in the order of the page
 
 
@@ -38,6 +39,8 @@ def write_report(run: RunDirectory, out: Path | None = None) -> Path:
     require_extra("textseq report")
     target = out or run.report
     page = report_page(Facts.read(run))
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as beside:
         beside.write_text(page, encoding="utf-8")
     return target
@@ -78,7 +81,7 @@ def _tiles(facts: Facts) -> Iterator[dict[str, Any]]:
         low, high = scores.get("interval", {}).get(name, (None, None))
         more = [f"95 %: {brief(low)} – {brief(high)}"] if low is not None else []
         beside = _BESIDE.get(name, "")
-        if beside in scores and scores[beside] != scores[name]:
+        if beside in scores and scores[beside] != scores[name] and scores[beside] < _MEANT:
             more.append(f"{score_name(beside)}: {brief(scores[beside])}")
         yield {"name": f"{facts.split} {score_name(name)}", "value": brief(scores[name]), "more": more}
     training = facts.scores.get("training")

@@ -12,21 +12,23 @@ from textseq.reporting.drawing import INK, SERIES, Drawing
 from textseq.reporting.numbers import amount, brief, percent
 
 Band = Mapping[str, Any]
+_ENOUGH = 100  # tokens of a place, below which its point would be noise
 _MOST = 700.0  # nats whose exponential is a number
 
 
 def place_chart(bands: Sequence[Band]) -> Chart:
     """Draws perplexity against how many tokens of the text stand before."""
+    common = [band for band in bands if band["tokens"] >= _ENOUGH] or bands
     drawing = Drawing("places")
-    middles = [math.sqrt(band["from"] * (band["to"] or band["from"])) for band in bands]
-    drawing.axes.plot(middles, [_perplexity(band) for band in bands], color=SERIES[0], marker="o")
+    middles = [math.sqrt(band["from"] * (band["to"] or band["from"])) for band in common]
+    drawing.axes.plot(middles, [_perplexity(band) for band in common], color=SERIES[0], marker="o")
     drawing.axes.set_xscale("log", base=2)
     drawing.axes.set_yscale("log")
     plain_ticks(drawing.axes.xaxis)
     plain_ticks(drawing.axes.yaxis)
     drawing.axes.set_xlabel("place of the token in its text")
     drawing.axes.set_ylabel("perplexity")
-    first, last = brief(_perplexity(bands[0])), brief(_perplexity(bands[-1]))
+    first, last = brief(_perplexity(common[0])), brief(_perplexity(common[-1]))
     says = f"{first} at the first token, {last} at the last places; it falls where what was read before is of use."
     rows = [[span(band), amount(band["tokens"]), brief(_perplexity(band))] for band in bands]
     table = Table(["place", "tokens", "perplexity"], rows, "Perplexity by place in the text", texts=())
@@ -41,7 +43,7 @@ def frequency_chart(bands: Sequence[Band], unknown: Band, end: Band) -> Chart:
     drawing = Drawing("frequencies", height=70 + 30 * len(named), left=112, right=70)
     places = list(range(len(named)))[::-1]
     values = [_perplexity(band) for _, band in named]
-    drawing.axes.barh(places, values, height=0.62, color=SERIES[2])
+    drawing.axes.barh(places, values, height=0.62, color=SERIES[2], alpha=0.5)
     for place, value in zip(places, values, strict=True):
         drawing.axes.text(value * 1.06, place, brief(value), va="center", color=INK, fontsize=11)
     drawing.axes.set_xscale("log")

@@ -69,6 +69,8 @@ def differences(names: Sequence[str], facts: Sequence[Facts]) -> dict[str, dict[
         settings = {path: value for path, value in flat(each.settings).items() if path != "name"}
         values.append(settings | {f"machine.{key}": machine.get(key) for key in _MACHINE})
     paths = list(dict.fromkeys(path for each in values for path in each))
+    sections = list(dict.fromkeys(path.partition(".")[0] for path in paths))
+    paths.sort(key=lambda path: sections.index(path.partition(".")[0]))
     found = {path: [each.get(path) for each in values] for path in paths}
     return {
         path: dict(zip(names, row, strict=True)) for path, row in found.items() if any(cell != row[0] for cell in row)

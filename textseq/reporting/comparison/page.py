@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from textseq.files import replacing
-from textseq.reporting.chart import Section
+from textseq.files import explained, replacing
+from textseq.reporting.chart import Chart, Section
 from textseq.reporting.charts.comparing import curve_charts, interval_chart
 from textseq.reporting.comparison.tables import (
     Comparison,
@@ -39,6 +39,8 @@ def write_comparison(comparison: Comparison, facts: Sequence[Facts], out: Path) 
     page = render(
         "compare.html", list(_sections(comparison, facts)), title=title, about=conclusion(comparison), made=""
     )
+    with explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as beside:
         beside.write_text(page, encoding="utf-8")
     return out
@@ -47,7 +49,8 @@ def write_comparison(comparison: Comparison, facts: Sequence[Facts], out: Path) 
 def _sections(comparison: Comparison, facts: Sequence[Facts]) -> Iterator[Section]:
     runs, score = comparison["runs"], comparison["score"]
     charts = [interval_chart(runs, score)] if score else []
-    tables = [("Scores", scores_table(comparison)), ("Costs", costs_table(comparison))]
+    charts.append(Chart("Costs", "", "", costs_table(comparison)))
+    tables = [("Scores", scores_table(comparison))]
     yield Section("scores", "Scores and costs", f"On {_rows(comparison)}.", charts, tables)
     tests = [("Pairs", pairs_table(comparison))] if comparison["pairs"] else []
     majority = majority_table(comparison)

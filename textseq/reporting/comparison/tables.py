@@ -11,7 +11,7 @@ from textseq.reporting.settings import written
 
 Comparison = Mapping[str, Any]
 _IN_TABLE = ("accuracy", "macro_f1", "micro_f1", "bits_per_byte", "perplexity", "loss")
-_MAIN = 2  # scores that are shown with their intervals
+_WITH_INTERVALS = ("accuracy", "macro_f1", "bits_per_byte", "perplexity")
 
 
 def scores_table(comparison: Comparison) -> Table:
@@ -20,7 +20,7 @@ def scores_table(comparison: Comparison) -> Table:
     names = [name for name in _IN_TABLE if any(name in run["scores"] for run in runs)]
     if "accuracy" in names and all(run["scores"].get("micro_f1") == run["scores"].get("accuracy") for run in runs):
         names = [name for name in names if name != "micro_f1"]
-    rows = [[run["name"], *(_score(run, name, wide=place < _MAIN) for place, name in enumerate(names))] for run in runs]
+    rows = [[run["name"], *(_score(run, name) for name in names)] for run in runs]
     for entry in comparison["majority"][:1]:
         rows.append([f"always {entry['class']}", f"{entry['accuracy']:.4f}", *([""] * (len(names) - 1))])
     return Table(["run", *(score_name(name) for name in names)], rows, "Scores, with 95 % intervals")
@@ -31,13 +31,13 @@ def costs_table(comparison: Comparison) -> Table:
     goal = comparison["goal"]
     heads = ["run", "weights", "tokens/s", "training"]
     if goal is not None:
-        heads.append(f"to {score_name(goal['name'])} {brief(goal['value'])}")
+        heads += [f"to {score_name(goal['name'].removeprefix('val_'))} {brief(goal['value'])}", "in steps"]
     rows = []
     for run in comparison["runs"]:
         weights, speed = (amount(run[key]) if run[key] is not None else "–" for key in ("weights", "tokens_per_second"))
         row = [run["name"], weights, speed, spoken_time(run["seconds"]) if run["seconds"] is not None else "–"]
-        rows.append(row if goal is None else [*row, _reached(run)])
-    return Table(heads, rows, "What each run cost")
+        rows.append(row if goal is None else [*row, *_reached(run)])
+    return Table(heads, rows, "What each run cost, and when it reached the validation score")
 
 
 def pairs_table(comparison: Comparison, most: int | None = None) -> Table:
@@ -110,20 +110,19 @@ def conclusion(comparison: Comparison) -> str:
     return f"{count} by more than chance (p corrected below 0.05)."
 
 
-def _score(run: Mapping[str, Any], name: str, *, wide: bool) -> str:
+def _score(run: Mapping[str, Any], name: str) -> str:
     if name not in run["scores"]:
         return "–"
     ends = run["intervals"].get(name)
-    margin = f" ({brief(ends[0])} – {brief(ends[1])})" if ends and wide else ""
+    margin = f" ({brief(ends[0])} – {brief(ends[1])})" if ends and name in _WITH_INTERVALS else ""
     return f"{brief(run['scores'][name])}{margin}"
 
 
-def _reached(run: Mapping[str, Any]) -> str:
+def _reached(run: Mapping[str, Any]) -> list[str]:
     if run["steps_to_goal"] is None:
-        return "never"
+        return ["never", "–"]
     seconds = run["seconds_to_goal"]
-    steps = f"{amount(run['steps_to_goal'])} steps"
-    return steps if seconds is None else f"{spoken_time(seconds)}, {steps}"
+    return ["–" if seconds is None else spoken_time(seconds), amount(run["steps_to_goal"])]
 
 
 def _pair(pair: Mapping[str, Any], score: str | None) -> list[str]:
@@ -132,7 +131,7 @@ def _pair(pair: Mapping[str, Any], score: str | None) -> list[str]:
         return [*ends, "–", "–", "–", "–", pair.get("untested") or "too few rows"]
     found = pair["differences"].get(score or "", {})
     low, high = found.get("interval", (None, None))
-    margin = "–" if low is None else f"{low:+.4f} – {high:+.4f}"
+    margin = "–" if low is None else f"{low:+.4f} to {high:+.4f}"
     difference = f"{found['difference']:+.4f}" if "difference" in found else "–"
     verdict = f"yes: {pair['better']} is better" if pair["significant"] else "no"
     return [*ends, difference, margin, probability(pair["p"]), probability(pair["p_corrected"]), verdict]

@@ -98,12 +98,15 @@ def _dry_run(config: Any) -> None:
 def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     import json
 
+    from textseq.cli.links import link
     from textseq.cli.tables import scores_table
 
     if as_json:
         click.echo(json.dumps({"run": str(run_dir), **scores}))
         return
     click.echo(scores_table(scores))
+    if (page := run_dir / "report.html").is_file():
+        click.echo(f"The report: {link(page)}")
     click.echo(f"The run lies in {run_dir}. Next: textseq evaluate {run_dir} · textseq predict {run_dir} 'a text'")
 
 

@@ -91,18 +91,38 @@ def confused_pairs(matrix: np.ndarray, most: int) -> list[tuple[int, int, int]]:
 def neighbours_first(matrix: np.ndarray) -> np.ndarray:
     """Returns an order of the classes in which those that are taken for each other stand side by side.
 
-    It is the order along the second eigenvector of the confusions' graph, which makes the distances between connected
-    classes small.
+    The classes of each piece of the confusions' graph follow its second eigenvector, which makes the distances between
+    connected classes small; large pieces come first.
 
     Source: Barnard et al. 1995 (spectral ordering), https://doi.org/10.1002/nla.1680020402.
     """
     wrong = (matrix - np.diag(np.diag(matrix))).astype(np.float64)
-    links = wrong + wrong.T + 1e-3  # a little of everything, so that the graph is in one piece
-    np.fill_diagonal(links, 0.0)
+    links = wrong + wrong.T
+    return np.concatenate([piece[_along(links[np.ix_(piece, piece)])] for piece in _pieces(links > 0)])
+
+
+def _pieces(linked: np.ndarray) -> list[np.ndarray]:
+    """Returns the classes of each connected piece of a graph, the largest piece first."""
+    pieces: list[np.ndarray] = []
+    left = np.ones(len(linked), bool)
+    while left.any():
+        inside = np.zeros(len(linked), bool)
+        inside[left.argmax()] = True
+        while (grown := inside | linked[inside].any(0)).sum() > inside.sum():
+            inside = grown
+        pieces.append(np.flatnonzero(inside))
+        left &= ~inside
+    return sorted(pieces, key=len, reverse=True)
+
+
+def _along(links: np.ndarray) -> np.ndarray:
+    """Returns the order of a connected graph's nodes along the second eigenvector of its Laplacian."""
+    if len(links) < 3:
+        return np.arange(len(links))
     _, vectors = np.linalg.eigh(np.diag(links.sum(1)) - links)
-    along = vectors[:, 1] if len(matrix) > 2 else np.zeros(len(matrix))
-    sign = 1.0 if along[np.abs(along).argmax()] >= 0 else -1.0
-    return np.argsort(sign * along, kind="stable")
+    second = vectors[:, 1]
+    sign = 1.0 if second[np.abs(second).argmax()] >= 0 else -1.0
+    return np.argsort(sign * second, kind="stable")
 
 
 def wilson(hits: int, rows: int) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from textseq.reporting.settings import flat
 
 SIGNIFICANT = 0.05
 _SHOWN = ("accuracy", "macro_f1", "micro_f1", "loss", "perplexity", "bits_per_byte", "bits_per_character")
+_MACHINE_PATH = "machine."
 _MACHINE = ("backend", "platform", "processors", "python")
 
 
@@ -67,7 +68,7 @@ def differences(names: Sequence[str], facts: Sequence[Facts]) -> dict[str, dict[
     for each in facts:
         machine = each.file(each.run.environment.name) or {}
         settings = {path: value for path, value in flat(each.settings).items() if path != "name"}
-        values.append(settings | {f"machine.{key}": machine.get(key) for key in _MACHINE})
+        values.append(settings | {f"{_MACHINE_PATH}{key}": machine.get(key) for key in _MACHINE})
     paths = list(dict.fromkeys(path for each in values for path in each))
     sections = list(dict.fromkeys(path.partition(".")[0] for path in paths))
     paths.sort(key=lambda path: sections.index(path.partition(".")[0]))
@@ -119,6 +120,8 @@ def _pairs(
     pairs: list[dict[str, Any]] = []
     for first, second in combinations(range(len(facts)), 2):
         pair: dict[str, Any] = {"first": names[first], "second": names[second]}
+        between = differences(("first", "second"), (facts[first], facts[second]))
+        pair["same_but_seed"] = all(path == "seed" or path.startswith(_MACHINE_PATH) for path in between)
         rows = facts[first].rows, facts[second].rows
         reason = why_not(*rows)
         if reason is not None or rows[0] is None or rows[1] is None:

@@ -134,4 +134,6 @@ def _pair(pair: Mapping[str, Any], score: str | None) -> list[str]:
     margin = "–" if low is None else f"{low:+.4f} to {high:+.4f}"
     difference = f"{found['difference']:+.4f}" if "difference" in found else "–"
     verdict = f"yes: {pair['better']} is better" if pair["significant"] else "no"
+    if pair["significant"] and pair["same_but_seed"]:
+        verdict += ", though only the seed differs"
     return [*ends, difference, margin, probability(pair["p"]), probability(pair["p_corrected"]), verdict]

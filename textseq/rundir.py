@@ -210,12 +210,19 @@ class RunDirectory:
         append_line(self.path / name, json.dumps(_plain(value), ensure_ascii=False))
 
     def read_jsonl(self, name: str) -> list[Any]:
-        """Reads the whole lines of a JSON Lines file; none where there is no file."""
+        """Reads the whole lines of a JSON Lines file; none where there is no file.
+
+        Raises:
+            RunDirectoryError: A line is not JSON.
+        """
         path = self.path / name
         if not path.is_file():
             return []
-        with path.open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")]
+        try:
+            with path.open(encoding="utf-8") as file:
+                return [json.loads(line) for line in file if line.endswith("\n")]
+        except ValueError as error:
+            raise RunDirectoryError(problem(str(path), f"is not JSON Lines: {error}")) from error
 
 
 def _plain(value: Any) -> Any:

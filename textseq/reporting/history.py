@@ -50,7 +50,8 @@ class History:
     @classmethod
     def read(cls, run: RunDirectory) -> History:
         """Reads the run's files; one that is missing leaves its series empty."""
-        lines = [line for line in run.read_jsonl(run.metrics.name) if isinstance(line, dict) and "step" in line]
+        read = run.read_jsonl(run.metrics.name)
+        lines = [line for line in read if isinstance(line, dict) and _is_number(line.get("step"))]
         steps = _last_of_each_step(line for line in lines if "epoch" not in line)
         epochs = _last_of_each_step(line for line in lines if "epoch" in line)
         return cls(steps, epochs, _moments(run.read_jsonl(run.timings.name)))

@@ -60,12 +60,9 @@ def _losses(history: History, kept: int | None) -> Chart | None:
     drawing.axes.set_xlabel("steps")
     drawing.axes.set_ylabel("loss, nats")
     drawing.legend()
-    ends = [
-        f"{name} {brief(series[-1][1])}"
-        for name, series in (("training", trained), ("validation", validated))
-        if series
-    ]
-    says = f"At the end: {' and '.join(ends)}. Training's is the mean since the epoch began, with dropout."
+    both = (("training", trained), ("validation", validated))
+    ends = [f"{name} {brief(series[-1][1])}" for name, series in both if series]
+    says = f"At the end: {' and '.join(ends)}. In training it is the mean since the epoch began, with dropout."
     return Chart("Loss", says, drawing.svg(f"Loss over steps. {says}"))
 
 

@@ -25,7 +25,7 @@ LEVELS = (
     ("textseq.differentiation",),
     ("textseq.tasks",),
     ("textseq.training", "textseq.evaluation"),
-    ("textseq.export", "textseq.serving", "textseq.probing", "textseq.explaining"),
+    ("textseq.export", "textseq.serving", "textseq.probing", "textseq.explaining", "textseq.reporting"),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )
@@ -129,6 +129,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(package: str) -> None:
         ["--version"],
         ["train", "--help"],
         ["export", "--help"],
+        ["report", "--help"],
         ["serve", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "lstm"],

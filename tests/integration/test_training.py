@@ -43,7 +43,7 @@ class Shell:
 
     def train(self, config: Path, run: Path, *settings: str, code: int = 0) -> Any:
         more = [part for setting in settings for part in ("--set", setting)]
-        out = self("train", config, "--run-dir", run, "--quiet", "--json", *more, code=code)
+        out = self("train", config, "--run-dir", run, "--quiet", "--json", "--no-report", *more, code=code)
         return json.loads(out) if code == 0 else None
 
 
@@ -201,5 +201,15 @@ def test_a_finished_run_is_replaced_only_when_asked(topics_config: Path, tmp_pat
     before = (tmp_path / "run" / "scores.json").read_bytes()
     shell.train(topics_config, tmp_path / "run", code=2)
     assert (tmp_path / "run" / "scores.json").read_bytes() == before
-    shell("train", topics_config, "--run-dir", tmp_path / "run", "--quiet", "--overwrite", "--set", "training.epochs=2")
+    shell(
+        "train",
+        topics_config,
+        "--run-dir",
+        tmp_path / "run",
+        "--quiet",
+        "--no-report",
+        "--overwrite",
+        "--set",
+        "training.epochs=2",
+    )
     assert len([line for line in lines(tmp_path / "run" / "metrics.jsonl") if "epoch" in line]) == 2

@@ -50,7 +50,7 @@ def compare(facts: Sequence[Facts], *, score: float | None = None) -> dict[str, 
         "score": main,
         "runs": runs,
         "goal": goal,
-        "pairs": _pairs(names, facts, runs, resamples),
+        "pairs": _pairs(names, facts, resamples),
         "majority": _majority(names, facts),
         "differences": differences(names, facts),
     }
@@ -114,9 +114,7 @@ def _goal(facts: Sequence[Facts], score: float | None) -> dict[str, Any] | None:
     return None if score is None else {"name": name, "value": score}
 
 
-def _pairs(
-    names: Sequence[str], facts: Sequence[Facts], runs: Sequence[Mapping[str, Any]], resamples: Resamples
-) -> list[dict[str, Any]]:
+def _pairs(names: Sequence[str], facts: Sequence[Facts], resamples: Resamples) -> list[dict[str, Any]]:
     pairs: list[dict[str, Any]] = []
     for first, second in combinations(range(len(facts)), 2):
         pair: dict[str, Any] = {"first": names[first], "second": names[second]}
@@ -128,8 +126,6 @@ def _pairs(
             pairs.append(pair | {"untested": reason})
             continue
         pair |= compare_pair(rows[0], rows[1], resamples)
-        for name, found in pair["differences"].items():
-            found["difference"] = runs[second]["scores"][name] - runs[first]["scores"][name]
         pairs.append(pair)
     tested = [pair for pair in pairs if p_value(pair) is not None]
     corrected = holm([p_value(pair) or 0.0 for pair in tested])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from textseq.reporting.answers import right
-from textseq.reporting.comparison.resampling import Resamples
+from textseq.reporting.comparison.resampling import Resamples, scores
 from textseq.reporting.comparison.significance import bootstrap_p, interval, mcnemar
 from textseq.tasks.rows import RowRecord
 
@@ -46,11 +46,11 @@ def compare_pair(first: RowRecord, second: RowRecord, resamples: Resamples) -> d
         by_row = not (same and np.array_equal(first.arrays["block_row"], second.arrays["block_row"]))
         drawn = [resamples.of(record, by_row=by_row) for record in (first, second)]
         kept = {"bits_per_byte"} if by_row else set(drawn[0])
-        return {"differences": _differences(drawn, kept), "test": "paired bootstrap"}
+        return {"differences": _differences(first, second, drawn, kept), "test": "paired bootstrap"}
     drawn = [resamples.of(record) for record in (first, second)]
     only_first, only_second, p_value = mcnemar(right(first), right(second))
     counts = {"only_first_right": only_first, "only_second_right": only_second, "mcnemar_p": p_value}
-    return {"differences": _differences(drawn, set(drawn[0])), "test": "McNemar", **counts}
+    return {"differences": _differences(first, second, drawn, set(drawn[0])), "test": "McNemar", **counts}
 
 
 def against_majority(record: RowRecord, commonest: str) -> dict[str, Any]:
@@ -74,11 +74,17 @@ def p_value(pair: Mapping[str, Any]) -> float | None:
     return None if found is None else float(found["bootstrap_p"])
 
 
-def _differences(drawn: list[dict[str, np.ndarray]], names: set[str]) -> dict[str, Any]:
-    found = {}
+def _differences(
+    first: RowRecord, second: RowRecord, drawn: list[dict[str, np.ndarray]], names: set[str]
+) -> dict[str, Any]:
+    found, before, after = {}, scores(first), scores(second)
     for name in (name for name in drawn[0] if name in names and name in drawn[1]):
-        differences = drawn[1][name] - drawn[0][name]
-        found[name] = {"interval": interval(differences), "bootstrap_p": bootstrap_p(differences)}
+        differences, difference = drawn[1][name] - drawn[0][name], after[name] - before[name]
+        found[name] = {
+            "difference": difference,
+            "interval": interval(differences),
+            "bootstrap_p": bootstrap_p(differences),
+        }
     return found
 
 

@@ -194,6 +194,6 @@ def test_the_top_level_is_as_designed() -> None:
     shown = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     expected = {"README.md", "pyproject.toml", "LICENSE", "CHANGELOG.md", "constraints.txt"}
     expected |= {"textseq", "plugins", "configs", "tests", "scripts"}
-    made = {"runs", "build", "dist", "textseq.egg-info"}  # by users and tools; git ignores them
+    made = {"runs", "exports", "build", "dist", "textseq.egg-info"}  # by users and tools; git ignores them
     assert expected <= shown
     assert shown - expected <= made

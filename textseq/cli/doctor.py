@@ -17,7 +17,14 @@ from typing import Any
 import click
 
 _PACKAGES = ("keras", "tensorflow", "tensorflow-text", "datasets", "sentencepiece", "numpy")
-_EXTRAS = {"jax": "jax", "scikit-learn": "baseline", "tensorflow-serving-api": "serve", "uvicorn": "serve"}
+_EXTRAS = {
+    "jax": "jax",
+    "scikit-learn": "baseline",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "tensorflow-serving-api": "serve",
+    "uvicorn": "serve",
+}
 _PROBE = (
     "import json, sys, keras; from textseq.layers.recurrence.cudnn import refusal; "
     "devices = [str(device) for device in keras.distribution.list_devices()] or ['cpu']; "

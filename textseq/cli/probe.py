@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,37 +68,37 @@ def gradients(
 
     Example: textseq probe gradients rnn lstm --length 400 --run runs/wikitext2-lstm --html reach.html
     """
-    from textseq.pages.page import require_pages
-
-    if html:
-        require_pages()
-    begin(plugins=plugins, backend=backend)
+    _begin(plugins, backend, html)
     from textseq.cli.probe_tables import reach_page, reach_text
-    from textseq.cli.status_line import status_line
     from textseq.evaluation.loading import load_run
-    from textseq.probing.subjects import reach_at_first, reach_of_run
     from textseq.probing.variants import variants
 
     subjects = variants(encoders, units=units, length=length) if encoders or not runs else []
     loaded = [load_run(run, note) for run in runs]
-    found: list[Any] = []
-    with status_line(quiet=as_json) as say:
-        began = time.monotonic()
-        for done, variant in enumerate(subjects):
-            left = (time.monotonic() - began) / done * (len(subjects) - done) if done else float("nan")
-            say(f"{variant.label}: encoder {done + 1} of {len(subjects)}" + (f", {left:.0f} s left" if done else ""))
-            found.append(reach_at_first(variant, length=length, initialisations=initialisations, seed=seed))
-        for run in loaded:
-            say(f"{run.directory.path}: at first and trained")
-            found += reach_of_run(run, length=length, seed=seed)
+    found = _reaches(subjects, loaded, length, initialisations, seed, quiet=as_json)
     if html:
         reach_page(html, found, wanted, length)
-    if as_json:
-        click.echo(json.dumps({"length": length, "encoders": [one.to_dict() for one in found]}))
-        return
-    click.echo(reach_text(found, wanted, length))
-    if html:
-        click.echo(f"The page: {html.resolve().as_uri()}")
+    plain = {"length": length, "encoders": [one.to_dict() for one in found]}
+    _show(plain if as_json else None, lambda: reach_text(found, wanted, length), html)
+
+
+def _reaches(
+    subjects: list[Any], runs: list[Any], length: int, initialisations: int, seed: int, *, quiet: bool
+) -> list[Any]:
+    from textseq.cli.status_line import status_line
+    from textseq.probing.subjects import reach_at_first, reach_of_run
+
+    found: list[Any] = []
+    with status_line(quiet=quiet) as say:
+        began = time.monotonic()
+        for done, variant in enumerate(subjects):
+            left = (time.monotonic() - began) / done * (len(subjects) - done) if done else 0.0
+            say(f"{variant.label}: encoder {done + 1} of {len(subjects)}" + (f", {left:.0f} s left" if done else ""))
+            found.append(reach_at_first(variant, length=length, initialisations=initialisations, seed=seed))
+        for run in runs:
+            say(f"{run.directory.path}: at first and trained")
+            found += reach_of_run(run, length=length, seed=seed)
+    return found
 
 
 @probe.command()
@@ -141,43 +142,38 @@ def memory(
 
     Example: textseq probe memory rnn lstm --length 100 --task adding --seconds 300
     """
-    begin(plugins=plugins, backend=backend)
+    _begin(plugins, backend)
     from textseq.cli.probe_tables import attempts_table
-    from textseq.cli.status_line import status_line
-    from textseq.probing.memory import attempt, refuse_short
+    from textseq.probing.memory import refuse_short
     from textseq.probing.sequences import PROBLEMS
     from textseq.probing.variants import variants
 
-    subjects = variants(encoders, units=units, length=length)
     problems = [PROBLEMS[name] for name in dict.fromkeys(tasks or PROBLEMS)]
     for problem in problems:
         refuse_short(problem, length)
+    pairs = [(problem, one) for problem in problems for one in variants(encoders, units=units, length=length)]
+    budget = {"length": length, "seconds": seconds, "seed": seed, "most_steps": most_steps}
+    found = _attempts(pairs, budget, quiet=as_json)
+    plain = {"length": length, "attempts": [one.to_dict() for one in found]}
+    _show(plain if as_json else None, lambda: attempts_table(found))
+
+
+def _attempts(pairs: list[tuple[Any, Any]], budget: dict[str, Any], *, quiet: bool) -> list[Any]:
+    from textseq.cli.status_line import status_line
+    from textseq.probing.memory import attempt
+
     found: list[Any] = []
-    with status_line(quiet=as_json) as say:
-        for problem in problems:
-            for variant in subjects:
-                name = f"{problem.name}, {variant.label} ({len(found) + 1} of {len(problems) * len(subjects)})"
-                say(f"{name}: compiling")
+    with status_line(quiet=quiet) as say:
+        for problem, variant in pairs:
+            name = f"{problem.name}, {variant.label} ({len(found) + 1} of {len(pairs)})"
+            say(f"{name}: compiling")
 
-                def progress(steps: int, spent: float, score: float, name: str = name) -> None:
-                    rate, left = steps / max(spent, 1e-9), max(seconds - spent, 0)
-                    say(f"{name}: step {steps:,}, score {score:.4f}, {rate:,.0f} steps/s, at most {left:.0f} s left")
+            def progress(steps: int, spent: float, score: float, name: str = name) -> None:
+                rate, left = steps / max(spent, 1e-9), max(budget["seconds"] - spent, 0)
+                say(f"{name}: step {steps:,}, score {score:.4f}, {rate:,.0f} steps/s, at most {left:.0f} s left")
 
-                found.append(
-                    attempt(
-                        variant,
-                        problem,
-                        length=length,
-                        seconds=seconds,
-                        seed=seed,
-                        most_steps=most_steps,
-                        progress=progress,
-                    )
-                )
-    if as_json:
-        click.echo(json.dumps({"length": length, "attempts": [one.to_dict() for one in found]}))
-        return
-    click.echo(attempts_table(found))
+            found.append(attempt(variant, problem, progress=progress, **budget))
+    return found
 
 
 @probe.command()
@@ -194,11 +190,7 @@ def gates(
 
     Example: textseq probe gates runs/sst2 --text "not a bad film" --html gates.html
     """
-    from textseq.pages.page import require_pages
-
-    if html:
-        require_pages()
-    begin(plugins=plugins, backend=backend)
+    _begin(plugins, backend, html)
     from textseq.cli.probe_tables import inner_page, inner_text
     from textseq.cli.texts import read_texts
     from textseq.evaluation.loading import load_run
@@ -209,10 +201,24 @@ def gates(
     read, layers = look_inside(loaded, whole)
     if html:
         inner_page(html, text, read.tokens, layers)
-    if as_json:
-        plain = [layer.to_dict() for layer in layers]
-        click.echo(json.dumps({"run": str(run), "text": text, "tokens": read.tokens, "layers": plain}))
+    plain = {"run": str(run), "text": text, "tokens": read.tokens, "layers": [layer.to_dict() for layer in layers]}
+    _show(plain if as_json else None, lambda: inner_text(read.tokens, layers), html)
+
+
+def _begin(plugins: tuple[str, ...], backend: str | None, html: Path | None = None) -> None:
+    """Refuses what cannot be before anything heavy is imported."""
+    if html:
+        from textseq.pages.page import require_pages
+
+        require_pages()
+    begin(plugins=plugins, backend=backend)
+
+
+def _show(plain: dict[str, Any] | None, text: Callable[[], str], html: Path | None = None) -> None:
+    """Prints JSON where it is asked for, and otherwise the text and where the page lies."""
+    if plain is not None:
+        click.echo(json.dumps(plain, ensure_ascii=False))
         return
-    click.echo(inner_text(read.tokens, layers))
+    click.echo(text())
     if html:
         click.echo(f"The page: {html.resolve().as_uri()}")

@@ -59,7 +59,14 @@ def _reach_rows(found: Sequence[Any], wanted: str, length: int) -> tuple[list[st
         name = one.best(wanted)
         curve = one.curves[name]
         half = "–" if math.isnan(curve.half_length) else f"{curve.half_length:,.1f}"
-        rows.append([one.label, _SYMBOLS[name], half, *(f"{curve.at(place) or 0:.1e}" for place in places)])
+        rows.append(
+            [
+                one.label,
+                _SYMBOLS[name],
+                half,
+                *(f"{curve.at(place):.1e}" if curve.at(place) else "0" for place in places),
+            ]
+        )
     return columns, rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,7 @@ def line_chart(lines: Sequence[Line], *, across: str, up: str, logarithmic: bool
         axes.plot(line.places, values, style, label=line.label, color=f"C{number % 10}", linewidth=1.8)
     if logarithmic:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"1e{round(math.log10(value))}")
     axes.set_xlabel(across)
     axes.set_ylabel(up)
     axes.grid(True, alpha=0.25)

@@ -74,3 +74,7 @@ class GRU(Encoder):
     def get_initial_state(self, batch_size: Any) -> Any:
         """Returns zeros: for each layer h, `(batch, units)`."""
         return self.stack.get_initial_state(batch_size)
+
+    def entrance(self) -> RecurrentStack:
+        """Returns the layers: inputs go straight into them."""
+        return self.stack

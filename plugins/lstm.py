@@ -81,3 +81,7 @@ class LSTM(Encoder):
     def get_initial_state(self, batch_size: Any) -> Any:
         """Returns zeros: for each layer h and c, `(batch, units)`."""
         return self.stack.get_initial_state(batch_size)
+
+    def entrance(self) -> RecurrentStack:
+        """Returns the layers: inputs go straight into them."""
+        return self.stack

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from textseq.errors import UsageError, problem
+from textseq.layers.recurrence import RecurrentStack
 
 
 class Encoder(keras.layers.Layer):
@@ -84,6 +85,14 @@ class Encoder(keras.layers.Layer):
                 way_out="Define get_initial_state, or set task.carry_state to false",
             )
         )
+
+    def entrance(self) -> RecurrentStack | None:
+        """Returns the recurrent layers that take the inputs just as they come, where the encoder begins with such.
+
+        An export looks the products of the embedding's table and their kernels up instead of making them at each call.
+        It may only where nothing stands between the encoder's inputs and these layers.
+        """
+        return None
 
     def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
         """Returns the shape of the outputs: that of the inputs with `units` last."""

@@ -19,13 +19,13 @@ LEVELS = (
     ("textseq.errors", "textseq.files", "textseq.signatures"),
     ("textseq.registry",),
     ("textseq.plugins", "textseq.config", "textseq.rundir"),
-    ("textseq.data", "textseq.layers", "textseq.pages"),
+    ("textseq.data", "textseq.layers"),
     ("textseq.encoder",),
     ("textseq.model",),
     ("textseq.differentiation",),
     ("textseq.tasks",),
     ("textseq.training", "textseq.evaluation"),
-    ("textseq.export", "textseq.serving", "textseq.probing", "textseq.explaining"),
+    ("textseq.export", "textseq.serving", "textseq.probing", "textseq.explaining", "textseq.reporting"),
     ("textseq.testing",),
     ("textseq.cli", "textseq.__main__"),
 )
@@ -131,6 +131,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(package: str) -> None:
         ["explain", "--help"],
         ["export", "--help"],
         ["probe", "gradients", "--help"],
+        ["report", "--help"],
         ["serve", "--help"],
         ["plugins", "list"],
         ["plugins", "show", "lstm"],
@@ -195,6 +196,6 @@ def test_the_top_level_is_as_designed() -> None:
     shown = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     expected = {"README.md", "pyproject.toml", "LICENSE", "CHANGELOG.md", "constraints.txt"}
     expected |= {"textseq", "plugins", "configs", "tests", "scripts"}
-    made = {"runs", "build", "dist", "textseq.egg-info"}  # by users and tools; git ignores them
+    made = {"runs", "exports", "build", "dist", "textseq.egg-info"}  # by users and tools; git ignores them
     assert expected <= shown
     assert shown - expected <= made

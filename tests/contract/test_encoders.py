@@ -31,11 +31,20 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"context": 3, "depth": 1},
     ],
 }
-# On JAX, where each check compiles for seconds, the rarer ones are for `--slow`.
-rarely = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
+# The rarer ones, each a minute on two busy cores, are for `--slow`: but for the first of LSTM and transformer, and on
+# JAX, where each check compiles for seconds, for all.
+rarely_on_jax = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
+OFTEN = {} if keras.backend.backend() == "jax" else {"lstm": 1, "transformer": 1}
 CASES = [pytest.param(name, {}, id=name) for name in NAMES]
 CASES += [
-    pytest.param(name, more, marks=rarely, id=f"{name} {more}") for name in NAMES for more in VARIANTS.get(name, [])
+    pytest.param(
+        name,
+        more,
+        marks=pytest.mark.common if number < OFTEN.get(name, 0) else pytest.mark.slow,
+        id=f"{name} {more}",
+    )
+    for name in NAMES
+    for number, more in enumerate(VARIANTS.get(name, []))
 ]
 
 
@@ -54,7 +63,7 @@ def test_a_sound_encoder_passes() -> None:
     assert not [finding for finding in examine_encoder(faulty.Sound) if finding.fault]
 
 
-@rarely
+@rarely_on_jax
 @pytest.mark.parametrize("fault", faulty.PLANTED, ids=lambda cls: cls.__name__)
 def test_each_planted_fault_is_found_by_its_check(fault: Any) -> None:
     faults = [finding for finding in examine_encoder(fault) if finding.fault]

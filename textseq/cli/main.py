@@ -24,6 +24,8 @@ COMMANDS = {
     "serve": "Serve an exported model on this machine, as TF Serving would.",
     "probe": "See what encoders remember: gradients, problems, gates, attention.",
     "explain": "Show which tokens of a text moved its label.",
+    "compare": "Compare runs: scores, significance, costs, configs.",
+    "report": "Write a page that shows a run.",
     "baseline": "Score a linear model on a config's data, for comparison.",
     "config": "Check, show or describe configs.",
     "plugins": "List and show encoders, tokenizers and tasks.",

@@ -10,8 +10,10 @@ from typing import Any
 
 import click
 
+from textseq.cli.links import link
 from textseq.cli.options import backend_option, begin, note, plugin_option
 
+_LEAST = 1e-12  # lower gradients are not drawn
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 html_option = click.option("--html", type=click.Path(path_type=Path), help="Write a page with the charts to this file.")
 units_option = click.option(
@@ -69,7 +71,6 @@ def gradients(
     Example: textseq probe gradients rnn lstm --length 400 --run runs/wikitext2-lstm --html reach.html
     """
     _begin(plugins, backend, html)
-    from textseq.cli.probe_tables import reach_page, reach_text
     from textseq.evaluation.loading import load_run
     from textseq.probing.variants import variants
 
@@ -77,9 +78,22 @@ def gradients(
     loaded = [load_run(run, note) for run in runs]
     found = _reaches(subjects, loaded, length, initialisations, seed, quiet=as_json)
     if html:
-        reach_page(html, found, wanted, length)
+        from textseq.reporting.looking.pages import write_reach
+
+        write_reach(found, wanted, length, html)
     plain = {"length": length, "encoders": [one.to_dict() for one in found]}
-    _show(plain if as_json else None, lambda: reach_text(found, wanted, length), html)
+    _show(plain if as_json else None, lambda: _reach_text(found, wanted, length), html)
+
+
+def _reach_text(found: list[Any], wanted: str, length: int) -> str:
+    from textseq.cli.plotting import Drawn, plot
+    from textseq.cli.tables import plain_table
+    from textseq.reporting.looking.tables import reach_table
+
+    curves = [(one.label, one.curves[one.best(wanted)]) for one in found]
+    drawn = [Drawn(label, curve.distances.tolist(), curve.relative.tolist()) for label, curve in curves]
+    chart = plot(drawn, across="steps back from the loss", least=_LEAST)
+    return f"{chart}\n\n{plain_table(reach_table(found, wanted, length))}"
 
 
 def _reaches(
@@ -143,10 +157,11 @@ def memory(
     Example: textseq probe memory rnn lstm --length 100 --task adding --seconds 300
     """
     _begin(plugins, backend)
-    from textseq.cli.probe_tables import attempts_table
+    from textseq.cli.tables import plain_table
     from textseq.probing.memory import refuse_short
     from textseq.probing.sequences import PROBLEMS
     from textseq.probing.variants import variants
+    from textseq.reporting.looking.tables import attempts_table
 
     problems = [PROBLEMS[name] for name in dict.fromkeys(tasks or PROBLEMS)]
     for problem in problems:
@@ -155,7 +170,7 @@ def memory(
     budget = {"length": length, "seconds": seconds, "seed": seed, "most_steps": most_steps}
     found = _attempts(pairs, budget, quiet=as_json)
     plain = {"length": length, "attempts": [one.to_dict() for one in found]}
-    _show(plain if as_json else None, lambda: attempts_table(found))
+    _show(plain if as_json else None, lambda: plain_table(attempts_table(found)))
 
 
 def _attempts(pairs: list[tuple[Any, Any]], budget: dict[str, Any], *, quiet: bool) -> list[Any]:
@@ -191,26 +206,33 @@ def gates(
     Example: textseq probe gates runs/sst2 --text "not a bad film" --html gates.html
     """
     _begin(plugins, backend, html)
-    from textseq.cli.probe_tables import inner_page, inner_text
+    from textseq.cli.tables import plain_table
     from textseq.cli.texts import read_texts
     from textseq.evaluation.loading import load_run
     from textseq.probing.inner import look_inside
+    from textseq.reporting.looking.tables import inner_table
 
     loaded = load_run(run, note)
     (whole,) = read_texts((text,), None, loaded.config.data)
     read, layers = look_inside(loaded, whole)
     if html:
-        inner_page(html, text, read.tokens, layers)
+        from textseq.reporting.looking.pages import write_inner
+
+        write_inner(text, read.tokens, layers, html)
     plain = {"run": str(run), "text": text, "tokens": read.tokens, "layers": [layer.to_dict() for layer in layers]}
-    _show(plain if as_json else None, lambda: inner_text(read.tokens, layers), html)
+    _show(
+        plain if as_json else None,
+        lambda: "\n".join(plain_table(inner_table(one, read.tokens)) for one in layers),
+        html,
+    )
 
 
 def _begin(plugins: tuple[str, ...], backend: str | None, html: Path | None = None) -> None:
     """Refuses what cannot be before anything heavy is imported."""
     if html:
-        from textseq.pages.page import require_pages
+        from textseq.reporting.page import require_extra
 
-        require_pages()
+        require_extra("--html")
     begin(plugins=plugins, backend=backend)
 
 
@@ -221,4 +243,4 @@ def _show(plain: dict[str, Any] | None, text: Callable[[], str], html: Path | No
         return
     click.echo(text())
     if html:
-        click.echo(f"The page: {html.resolve().as_uri()}")
+        click.echo(f"The page: {link(html)}")

@@ -19,6 +19,7 @@ from textseq.export.endpoint import Endpoint
 from textseq.export.gate import check
 from textseq.export.held_out import checked_texts
 from textseq.export.language_model import LanguageModelEndpoints
+from textseq.export.prepared import prepared
 from textseq.export.report import report
 from textseq.export.runtimes.formats import chosen, refuse_taken, refuse_unfit
 from textseq.export.runtimes.making import make
@@ -106,6 +107,18 @@ def _write(run: Run, folder: Path, temperature: float) -> list[Endpoint]:
     tf.get_logger().setLevel("ERROR")  # else it says where it wrote to
     archive = keras.export.ExportArchive()  # it keeps the variables that signatures use; training's state stays behind
     endpoints = _endpoints(run, temperature, archive.track)
+    with prepared(run.model):
+        _add(archive, endpoints)
+        archive.write_out(str(folder), verbose=False)
+    extra = folder / EXTRA
+    extra.mkdir()
+    write_warmup(extra / FILE, endpoints)
+    (extra / "batching_parameters.txt").write_text(_BATCHING, encoding="utf-8")
+    return endpoints
+
+
+def _add(archive: keras.export.ExportArchive, endpoints: Sequence[Endpoint]) -> None:
+    """Traces every signature."""
     traced: dict[Any, Any] = {}
     for endpoint in endpoints:
         if endpoint.function in traced:  # serving_default is another signature under another name
@@ -115,12 +128,6 @@ def _write(run: Run, folder: Path, temperature: float) -> list[Endpoint]:
         function = archive.add_endpoint(endpoint.name, endpoint.function, input_signature=signature)
         function.get_concrete_function()
         traced[endpoint.function] = function
-    archive.write_out(str(folder), verbose=False)
-    extra = folder / EXTRA
-    extra.mkdir()
-    write_warmup(extra / FILE, endpoints)
-    (extra / "batching_parameters.txt").write_text(_BATCHING, encoding="utf-8")
-    return endpoints
 
 
 def _endpoints(run: Run, temperature: float, keep: Callable[[Any], None]) -> list[Endpoint]:

@@ -42,6 +42,7 @@ class TokenEmbedding(keras.layers.Layer):
         self.word_dropout = word_dropout
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.seed_generator = keras.random.SeedGenerator()
+        self.passes_ids = False
         initializer = keras.initializers.RandomUniform(-_SPREAD, _SPREAD)
         self.embeddings = self.add_weight(
             name="embeddings", shape=(vocabulary_size, units), initializer=initializer, autocast=False
@@ -54,8 +55,13 @@ class TokenEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, batch: Mapping[str, Any], training: bool | None = None) -> Any:
-        """Returns the vectors of `token_ids` (and `segment_ids`). `(batch, time, units)`."""
+        """Returns the vectors of `token_ids` (and `segment_ids`). `(batch, time, units)`.
+
+        Where `passes_ids` is set, for an encoder that looks them up itself, it returns `token_ids`. `(batch, time)`
+        """
         token_ids = batch["token_ids"]
+        if self.passes_ids:
+            return token_ids
         if training and self.word_dropout:
             draw = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator)
             drop = ops.logical_and(draw < self.word_dropout, token_ids > 0)

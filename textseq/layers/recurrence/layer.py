@@ -12,6 +12,7 @@ from textseq.layers.observing import observe, observed
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.cudnn import recur_stock, refusal
 from textseq.layers.recurrence.operation import recur, shown
+from textseq.layers.recurrence.prepared import PreparedRecurrence
 
 ForgetBias = Literal["one", "zero", "chrono"]
 
@@ -51,6 +52,7 @@ class RecurrentLayer(keras.layers.Layer):
         self.chrono_length = chrono_length
         self.seed_generator = keras.random.SeedGenerator()
         self._equations = CELLS[cell]
+        self._prepared: PreparedRecurrence | None = None
 
     def build(self, input_shape: Any) -> None:
         """Makes the weights: Glorot kernels, an orthogonal recurrent kernel for each gate."""
@@ -83,7 +85,7 @@ class RecurrentLayer(keras.layers.Layer):
         """Runs over time.
 
         Args:
-            inputs: `(time, batch, features)`
+            inputs: `(time, batch, features)`; numbers of rows `(time, batch)` once it is prepared for a table.
             real: 1.0 at real steps; None where all are. `(time, batch, 1)`
             initial_state: List of `(batch, units)` tensors; None for zeros.
             training: Whether dropout is on.
@@ -95,6 +97,9 @@ class RecurrentLayer(keras.layers.Layer):
         state = self.get_initial_state(batch) if initial_state is None else initial_state
         if observed():
             self._show(inputs, real, state)
+        if self._prepared is not None:
+            outputs, final = self._prepared(inputs, tuple(state), None if real is None else real[..., 0] > 0.5)
+            return outputs, list(final)
         if self.cudnn_refusal is None:
             weights = tuple(map(ops.convert_to_tensor, (self.kernel, self.recurrent_kernel, self.bias)))
             outputs, final = recur_stock(self.cell, inputs, weights, tuple(state), mask=real, reverse=self.reverse)
@@ -115,6 +120,19 @@ class RecurrentLayer(keras.layers.Layer):
             own_gradient=bool(training),
         )
         return outputs, list(final)
+
+    def prepare(self, table: np.ndarray | None = None) -> None:
+        """Makes the weights of now ready for inference on TensorFlow in float32, which is all it does from now on.
+
+        Args:
+            table: Rows `(rows, features)` that inputs are the numbers of from now on; None where they stay vectors.
+        """
+        weights = [ops.convert_to_numpy(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
+        self._prepared = PreparedRecurrence(self._equations, *weights, reverse=self.reverse, table=table)
+
+    def unprepare(self) -> None:
+        """Goes back to the weights as they are trained."""
+        self._prepared = None
 
     @property
     def cudnn_refusal(self) -> str | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from textseq.errors import UsageError, problem
 from textseq.layers.recurrence.layer import ForgetBias, RecurrentLayer
+from textseq.layers.recurrence.prepared import LARGEST_TABLE
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -93,11 +95,14 @@ class RecurrentStack(keras.layers.Layer):
         return_state: bool = False,
         training: bool | None = None,
     ) -> Any:
-        """Returns the outputs `(batch, time, units)`, and with `return_state` the state: a list of [h] or [h, c]."""
+        """Returns the outputs `(batch, time, units)`, and with `return_state` the state: a list of [h] or [h, c].
+
+        Inputs are `(batch, time, features)`, or numbers of rows `(batch, time)` once it is prepared for a table.
+        """
         real = None
         if mask is not None:
             real = ops.cast(ops.transpose(mask), self.variable_dtype)[..., None]  # (time, batch, 1)
-        outputs, state = ops.transpose(inputs, (1, 0, 2)), []  # (time, batch, features)
+        outputs, state = ops.swapaxes(inputs, 0, 1), []  # (time, batch, features), or (time, batch) of rows' numbers
         for number, directions in enumerate(self.layers):
             before = outputs
             dropped = self.dropouts[number](before, training=training)
@@ -105,7 +110,7 @@ class RecurrentStack(keras.layers.Layer):
             outputs, final = self._layer(directions, dropped, real, first, training)
             if self.norms:
                 outputs = self.norms[number](outputs)
-            if self.residual and before.shape[-1] == self.units:
+            if self.residual and len(before.shape) > 2 and before.shape[-1] == self.units:
                 outputs = outputs + ops.cast(before, outputs.dtype)
             state.append(final)
         outputs = ops.transpose(outputs, (1, 0, 2))
@@ -120,6 +125,33 @@ class RecurrentStack(keras.layers.Layer):
         if not self.causal:
             raise UsageError(problem("encoder.causal", "must be true to carry state: a half of it reads backwards"))
         return [directions[0].get_initial_state(batch_size) for directions in self.layers]
+
+    def prepare(self, table: np.ndarray | None) -> bool:
+        """Makes every layer ready for inference on TensorFlow in float32; see `RecurrentLayer.prepare`.
+
+        Args:
+            table: Rows that all inputs are taken from; None where they may be any vectors.
+
+        Returns:
+            Whether inputs are numbers of the table's rows from now on, `(batch, time)`. They are not where the product
+            of table and kernels would be too large, nor where the vectors themselves are added to the outputs.
+        """
+        looks_up = table is not None and self._may_look_up(table)
+        for number, directions in enumerate(self.layers):
+            for layer in directions:
+                layer.prepare(table if looks_up and number == 0 else None)
+        return looks_up
+
+    def unprepare(self) -> None:
+        """Goes back to the weights as they are trained."""
+        for directions in self.layers:
+            for layer in directions:
+                layer.unprepare()
+
+    def _may_look_up(self, table: np.ndarray) -> bool:
+        columns = sum(layer.kernel.shape[-1] for layer in self.layers[0])
+        added = self.residual and table.shape[-1] == self.units
+        return not added and 4 * len(table) * columns <= LARGEST_TABLE
 
     def _layer(
         self, directions: list[RecurrentLayer], inputs: Any, real: Any, first: Any, training: Any

@@ -31,20 +31,14 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"context": 3, "depth": 1},
     ],
 }
-# The rarer ones, each a minute on two busy cores, are for `--slow`: but for the first of LSTM and transformer, and on
-# JAX, where each check compiles for seconds, for all.
+# The rarer ones, each up to a minute on two busy cores, are for `--slow`; on JAX, where each check compiles for
+# seconds, the planted faults too.
 rarely_on_jax = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
-OFTEN = {} if keras.backend.backend() == "jax" else {"lstm": 1, "transformer": 1}
 CASES = [pytest.param(name, {}, id=name) for name in NAMES]
 CASES += [
-    pytest.param(
-        name,
-        more,
-        marks=pytest.mark.common if number < OFTEN.get(name, 0) else pytest.mark.slow,
-        id=f"{name} {more}",
-    )
+    pytest.param(name, more, marks=pytest.mark.slow, id=f"{name} {more}")
     for name in NAMES
-    for number, more in enumerate(VARIANTS.get(name, []))
+    for more in VARIANTS.get(name, [])
 ]
 
 

@@ -140,7 +140,6 @@ def test_an_explanation_in_words(ask: Any, classifier_run: Path) -> None:
         (["probe", "gates", "nowhere", "--text", "a"], "nowhere"),
         (["explain", "{classifier}", "a", "--class", "anmal"], "Unknown class 'anmal'. Did you mean 'animal'?"),
         (["explain", "{writer}", "a"], "`textseq explain` takes a run whose task is classification"),
-        (["explain", "{classifier}", "a", "--html", "/proc/no/such.html"], "such.html"),
     ],
 )
 def test_wrong_use_is_one_sentence(
@@ -151,6 +150,17 @@ def test_wrong_use_is_one_sentence(
     said = ask(*filled, code=2)
     assert says in said
     assert "Traceback" not in said
+
+
+def test_a_page_that_cannot_be_written_takes_nothing_else_with_it(
+    classifier_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", str(classifier_run), "the cat", "--html", str(classifier_run / "config.yaml" / "why.html")])
+    printed = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "why.html: cannot be written" in printed.err
+    assert "log-odds" in printed.out
 
 
 def test_an_encoder_that_shows_nothing_says_so(ask: Any, classifier_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,16 +53,16 @@ def explain(
     found = Explainer(loaded).explain(whole, label)
     if found.attributions.completeness_error > _GOOD:
         note(f"the parts add up to within {found.attributions.completeness_error:.1%} of the whole only.")
-    if html:
+    if as_json:
+        click.echo(json.dumps({"run": str(run), **found.to_dict()}, ensure_ascii=False))
+    else:
+        _show(found)
+    if html:  # last, for it may fail
         from textseq.reporting.looking.pages import write_explanation
 
         write_explanation(found, html)
-    if as_json:
-        click.echo(json.dumps({"run": str(run), **found.to_dict()}, ensure_ascii=False))
-        return
-    _show(found)
-    if html:
-        click.echo(f"The page: {link(html)}")
+        if not as_json:
+            click.echo(f"The page: {link(html)}")
 
 
 def _show(found: Any) -> None:

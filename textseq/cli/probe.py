@@ -77,12 +77,13 @@ def gradients(
     subjects = variants(encoders, units=units, length=length) if encoders or not runs else []
     loaded = [load_run(run, note) for run in runs]
     found = _reaches(subjects, loaded, length, initialisations, seed, quiet=as_json)
+    plain = {"length": length, "encoders": [one.to_dict() for one in found]}
+    _show(plain if as_json else None, lambda: _reach_text(found, wanted, length))
     if html:
         from textseq.reporting.looking.pages import write_reach
 
         write_reach(found, wanted, length, html)
-    plain = {"length": length, "encoders": [one.to_dict() for one in found]}
-    _show(plain if as_json else None, lambda: _reach_text(found, wanted, length), html)
+        _say_where(html, quiet=as_json)
 
 
 def _reach_text(found: list[Any], wanted: str, length: int) -> str:
@@ -215,16 +216,13 @@ def gates(
     loaded = load_run(run, note)
     (whole,) = read_texts((text,), None, loaded.config.data)
     read, layers = look_inside(loaded, whole)
+    plain = {"run": str(run), "text": text, "tokens": read.tokens, "layers": [layer.to_dict() for layer in layers]}
+    _show(plain if as_json else None, lambda: "\n".join(plain_table(inner_table(one, read.tokens)) for one in layers))
     if html:
         from textseq.reporting.looking.pages import write_inner
 
         write_inner(text, read.tokens, layers, html)
-    plain = {"run": str(run), "text": text, "tokens": read.tokens, "layers": [layer.to_dict() for layer in layers]}
-    _show(
-        plain if as_json else None,
-        lambda: "\n".join(plain_table(inner_table(one, read.tokens)) for one in layers),
-        html,
-    )
+        _say_where(html, quiet=as_json)
 
 
 def _begin(plugins: tuple[str, ...], backend: str | None, html: Path | None = None) -> None:
@@ -236,11 +234,11 @@ def _begin(plugins: tuple[str, ...], backend: str | None, html: Path | None = No
     begin(plugins=plugins, backend=backend)
 
 
-def _show(plain: dict[str, Any] | None, text: Callable[[], str], html: Path | None = None) -> None:
-    """Prints JSON where it is asked for, and otherwise the text and where the page lies."""
-    if plain is not None:
-        click.echo(json.dumps(plain, ensure_ascii=False))
-        return
-    click.echo(text())
-    if html:
-        click.echo(f"The page: {link(html)}")
+def _show(plain: dict[str, Any] | None, text: Callable[[], str]) -> None:
+    """Prints JSON where it is asked for, and otherwise the text; before a page is written, which may fail."""
+    click.echo(text() if plain is None else json.dumps(plain, ensure_ascii=False))
+
+
+def _say_where(page: Path, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"The page: {link(page)}")

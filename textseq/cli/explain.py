@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from textseq.cli.links import link
 from textseq.cli.options import backend_option, begin, note, plugin_option
 
 _GOOD = 0.01  # completeness error, as a fraction
@@ -37,10 +38,10 @@ def explain(
 
     Example: textseq explain runs/sst2 "not a bad film" --html why.html
     """
-    from textseq.pages.page import require_pages
-
     if html:
-        require_pages()
+        from textseq.reporting.page import require_extra
+
+        require_extra("--html")
     begin(plugins=plugins, backend=backend)
     from textseq.cli.texts import read_texts
     from textseq.evaluation.loading import load_run, require_task
@@ -52,64 +53,31 @@ def explain(
     found = Explainer(loaded).explain(whole, label)
     if found.attributions.completeness_error > _GOOD:
         note(f"the parts add up to within {found.attributions.completeness_error:.1%} of the whole only.")
-    if html:
-        _page(html, found)
     if as_json:
         click.echo(json.dumps({"run": str(run), **found.to_dict()}, ensure_ascii=False))
-        return
-    _show(found)
-    if html:
-        click.echo(f"The page: {html.resolve().as_uri()}")
+    else:
+        _show(found)
+    if html:  # last, for it may fail
+        from textseq.reporting.looking.pages import write_explanation
+
+        write_explanation(found, html)
+        if not as_json:
+            click.echo(f"The page: {link(html)}")
 
 
 def _show(found: Any) -> None:
-    """Writes the text in colours where there are some, and the tokens in order of what they did."""
+    """Writes the text in colours where there are some, and the tokens in the order of what they did."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    from textseq.cli.tables import render
+    from textseq.cli.tables import plain_table
+    from textseq.reporting.looking.tables import explanation_sentence, explanation_table
 
     coloured = Text()
-    for one in _tokens(found):
-        strength = round(abs(one["share"]) * 200)
-        colour = f"rgb(0,{strength // 3},{strength})" if one["share"] >= 0 else f"rgb({strength},0,0)"
-        coloured.append(one["token"], style=f"white on {colour}" if strength > 10 else "")
+    for token, share in zip(found.tokens, found.shares, strict=True):
+        strength = round(abs(float(share)) * 200)
+        colour = f"rgb(0,{strength // 3},{strength})" if share >= 0 else f"rgb({strength},{strength // 3},0)"
+        coloured.append(token, style=f"white on {colour}" if strength > 10 else "")
     Console(highlight=False).print(coloured)
-    click.echo(_sentence(found))
-    table = Table("token", "log-odds", "")
-    for one in sorted(_tokens(found), key=lambda one: -abs(one["attribution"])):
-        bar = ("+" if one["attribution"] >= 0 else "-") * round(abs(one["share"]) * 20)
-        table.add_row(one["token"].strip() or "␣", f"{one['attribution']:+.3f}", bar)
-    click.echo(render(table))
-
-
-def _page(path: Path, found: Any) -> None:
-    from textseq.pages.page import Section, coloured_tokens, table, write_page
-
-    ordered = sorted(_tokens(found), key=lambda one: -abs(one["attribution"]))
-    rows = [[one["token"].strip() or "␣", f"{one['attribution']:+.3f}"] for one in ordered]
-    colours = "Blue speaks for the label, red against it. Nats of log-odds stand in each token's tip and in the table."
-    sections = [
-        Section(_sentence(found), colours, coloured_tokens(_tokens(found))),
-        Section("In numbers", "In the order of what they did.", table(["token", "log-odds"], rows)),
-    ]
-    write_page(path, f"Why {found.label}", sections)
-
-
-def _sentence(found: Any) -> str:
-    parts = found.attributions
-    return (
-        f"{found.label} {found.probability:.3f}: log-odds {parts.output:+.2f}, of a text of unknown tokens "
-        f"{parts.baseline:+.2f}; the parts add up to within {parts.completeness_error:.2%}"
-    )
-
-
-def _tokens(found: Any) -> list[dict[str, Any]]:
-    """Returns token, attribution, and the share of the largest attribution."""
-    values = found.attributions.values
-    largest = float(abs(values).max()) or 1.0
-    return [
-        {"token": token, "attribution": float(value), "share": float(value) / largest}
-        for token, value in zip(found.tokens, values, strict=True)
-    ]
+    click.echo(explanation_sentence(found))
+    click.echo(plain_table(explanation_table(found)))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from textseq.cli.links import link
 from textseq.cli.options import backend_option, begin, note, plugin_option
 
+_LEAST = 1e-12  # lower gradients are not drawn
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 html_option = click.option("--html", type=click.Path(path_type=Path), help="Write a page with the charts to this file.")
 units_option = click.option(
@@ -67,37 +70,50 @@ def gradients(
 
     Example: textseq probe gradients rnn lstm --length 400 --run runs/wikitext2-lstm --html reach.html
     """
-    from textseq.pages.page import require_pages
-
-    if html:
-        require_pages()
-    begin(plugins=plugins, backend=backend)
-    from textseq.cli.probe_tables import reach_page, reach_text
-    from textseq.cli.status_line import status_line
+    _begin(plugins, backend, html)
     from textseq.evaluation.loading import load_run
-    from textseq.probing.subjects import reach_at_first, reach_of_run
     from textseq.probing.variants import variants
 
     subjects = variants(encoders, units=units, length=length) if encoders or not runs else []
     loaded = [load_run(run, note) for run in runs]
+    found = _reaches(subjects, loaded, length, initialisations, seed, quiet=as_json)
+    plain = {"length": length, "encoders": [one.to_dict() for one in found]}
+    _show(plain if as_json else None, lambda: _reach_text(found, wanted, length))
+    if html:
+        from textseq.reporting.looking.pages import write_reach
+
+        write_reach(found, wanted, length, html)
+        _say_where(html, quiet=as_json)
+
+
+def _reach_text(found: list[Any], wanted: str, length: int) -> str:
+    from textseq.cli.plotting import Drawn, plot
+    from textseq.cli.tables import plain_table
+    from textseq.reporting.looking.tables import reach_table
+
+    curves = [(one.label, one.curves[one.best(wanted)]) for one in found]
+    drawn = [Drawn(label, curve.distances.tolist(), curve.relative.tolist()) for label, curve in curves]
+    chart = plot(drawn, across="steps back from the loss", least=_LEAST)
+    return f"{chart}\n\n{plain_table(reach_table(found, wanted, length))}"
+
+
+def _reaches(
+    subjects: list[Any], runs: list[Any], length: int, initialisations: int, seed: int, *, quiet: bool
+) -> list[Any]:
+    from textseq.cli.status_line import status_line
+    from textseq.probing.subjects import reach_at_first, reach_of_run
+
     found: list[Any] = []
-    with status_line(quiet=as_json) as say:
+    with status_line(quiet=quiet) as say:
         began = time.monotonic()
         for done, variant in enumerate(subjects):
-            left = (time.monotonic() - began) / done * (len(subjects) - done) if done else float("nan")
+            left = (time.monotonic() - began) / done * (len(subjects) - done) if done else 0.0
             say(f"{variant.label}: encoder {done + 1} of {len(subjects)}" + (f", {left:.0f} s left" if done else ""))
             found.append(reach_at_first(variant, length=length, initialisations=initialisations, seed=seed))
-        for run in loaded:
+        for run in runs:
             say(f"{run.directory.path}: at first and trained")
             found += reach_of_run(run, length=length, seed=seed)
-    if html:
-        reach_page(html, found, wanted, length)
-    if as_json:
-        click.echo(json.dumps({"length": length, "encoders": [one.to_dict() for one in found]}))
-        return
-    click.echo(reach_text(found, wanted, length))
-    if html:
-        click.echo(f"The page: {html.resolve().as_uri()}")
+    return found
 
 
 @probe.command()
@@ -141,43 +157,39 @@ def memory(
 
     Example: textseq probe memory rnn lstm --length 100 --task adding --seconds 300
     """
-    begin(plugins=plugins, backend=backend)
-    from textseq.cli.probe_tables import attempts_table
-    from textseq.cli.status_line import status_line
-    from textseq.probing.memory import attempt, refuse_short
+    _begin(plugins, backend)
+    from textseq.cli.tables import plain_table
+    from textseq.probing.memory import refuse_short
     from textseq.probing.sequences import PROBLEMS
     from textseq.probing.variants import variants
+    from textseq.reporting.looking.tables import attempts_table
 
-    subjects = variants(encoders, units=units, length=length)
     problems = [PROBLEMS[name] for name in dict.fromkeys(tasks or PROBLEMS)]
     for problem in problems:
         refuse_short(problem, length)
+    pairs = [(problem, one) for problem in problems for one in variants(encoders, units=units, length=length)]
+    budget = {"length": length, "seconds": seconds, "seed": seed, "most_steps": most_steps}
+    found = _attempts(pairs, budget, quiet=as_json)
+    plain = {"length": length, "attempts": [one.to_dict() for one in found]}
+    _show(plain if as_json else None, lambda: plain_table(attempts_table(found)))
+
+
+def _attempts(pairs: list[tuple[Any, Any]], budget: dict[str, Any], *, quiet: bool) -> list[Any]:
+    from textseq.cli.status_line import status_line
+    from textseq.probing.memory import attempt
+
     found: list[Any] = []
-    with status_line(quiet=as_json) as say:
-        for problem in problems:
-            for variant in subjects:
-                name = f"{problem.name}, {variant.label} ({len(found) + 1} of {len(problems) * len(subjects)})"
-                say(f"{name}: compiling")
+    with status_line(quiet=quiet) as say:
+        for problem, variant in pairs:
+            name = f"{problem.name}, {variant.label} ({len(found) + 1} of {len(pairs)})"
+            say(f"{name}: compiling")
 
-                def progress(steps: int, spent: float, score: float, name: str = name) -> None:
-                    rate, left = steps / max(spent, 1e-9), max(seconds - spent, 0)
-                    say(f"{name}: step {steps:,}, score {score:.4f}, {rate:,.0f} steps/s, at most {left:.0f} s left")
+            def progress(steps: int, spent: float, score: float, name: str = name) -> None:
+                rate, left = steps / max(spent, 1e-9), max(budget["seconds"] - spent, 0)
+                say(f"{name}: step {steps:,}, score {score:.4f}, {rate:,.0f} steps/s, at most {left:.0f} s left")
 
-                found.append(
-                    attempt(
-                        variant,
-                        problem,
-                        length=length,
-                        seconds=seconds,
-                        seed=seed,
-                        most_steps=most_steps,
-                        progress=progress,
-                    )
-                )
-    if as_json:
-        click.echo(json.dumps({"length": length, "attempts": [one.to_dict() for one in found]}))
-        return
-    click.echo(attempts_table(found))
+            found.append(attempt(variant, problem, progress=progress, **budget))
+    return found
 
 
 @probe.command()
@@ -194,25 +206,39 @@ def gates(
 
     Example: textseq probe gates runs/sst2 --text "not a bad film" --html gates.html
     """
-    from textseq.pages.page import require_pages
-
-    if html:
-        require_pages()
-    begin(plugins=plugins, backend=backend)
-    from textseq.cli.probe_tables import inner_page, inner_text
+    _begin(plugins, backend, html)
+    from textseq.cli.tables import plain_table
     from textseq.cli.texts import read_texts
     from textseq.evaluation.loading import load_run
     from textseq.probing.inner import look_inside
+    from textseq.reporting.looking.tables import inner_table
 
     loaded = load_run(run, note)
     (whole,) = read_texts((text,), None, loaded.config.data)
     read, layers = look_inside(loaded, whole)
+    plain = {"run": str(run), "text": text, "tokens": read.tokens, "layers": [layer.to_dict() for layer in layers]}
+    _show(plain if as_json else None, lambda: "\n".join(plain_table(inner_table(one, read.tokens)) for one in layers))
     if html:
-        inner_page(html, text, read.tokens, layers)
-    if as_json:
-        plain = [layer.to_dict() for layer in layers]
-        click.echo(json.dumps({"run": str(run), "text": text, "tokens": read.tokens, "layers": plain}))
-        return
-    click.echo(inner_text(read.tokens, layers))
+        from textseq.reporting.looking.pages import write_inner
+
+        write_inner(text, read.tokens, layers, html)
+        _say_where(html, quiet=as_json)
+
+
+def _begin(plugins: tuple[str, ...], backend: str | None, html: Path | None = None) -> None:
+    """Refuses what cannot be before anything heavy is imported."""
     if html:
-        click.echo(f"The page: {html.resolve().as_uri()}")
+        from textseq.reporting.page import require_extra
+
+        require_extra("--html")
+    begin(plugins=plugins, backend=backend)
+
+
+def _show(plain: dict[str, Any] | None, text: Callable[[], str]) -> None:
+    """Prints JSON where it is asked for, and otherwise the text; before a page is written, which may fail."""
+    click.echo(text() if plain is None else json.dumps(plain, ensure_ascii=False))
+
+
+def _say_where(page: Path, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"The page: {link(page)}")

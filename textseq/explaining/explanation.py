@@ -37,6 +37,12 @@ class Explanation:
     tokens: list[str]
     attributions: Attributions
 
+    @property
+    def shares(self) -> np.ndarray:
+        """The attributions as fractions of the largest, -1 to 1. `(time,)`."""
+        values = self.attributions.values
+        return values / (np.abs(values).max(initial=0.0) or 1.0)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data."""
         found = self.attributions

@@ -53,9 +53,9 @@ def look_inside(run: Run, text: Text) -> tuple[OneText, list[Inner]]:
     Raises:
         RunDirectoryError: The encoder shows nothing.
     """
-    read = read_text(run, text)
+    read, model = read_text(run, text), run.model  # made outside: a model that is being built calls its layers too
     with observations() as found:
-        run.model.encode(read.without_padding(), training=False)
+        model.encode(read.without_padding(), training=False)
     if not found:
         wrong = f"the encoder '{run.config.encoder.name}' shows nothing of what it does inside"
         way_out = "Have its layers call textseq.layers.observing.observe"

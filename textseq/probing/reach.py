@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,7 @@ class Reach:
         """Returns plain data."""
         measured = {
             name: {
-                "half_length": curve.half_length,
+                "half_length": None if math.isnan(curve.half_length) else curve.half_length,
                 "distances": curve.distances.tolist(),
                 "norms": curve.norms.tolist(),
                 "ratio": float(curve.relative[-1]),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from textseq import __version__
 from textseq.errors import UsageError
+from textseq.files import explained, replacing
 from textseq.reporting.chart import Section
 
 
@@ -21,6 +23,25 @@ def require_extra(command: str) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise UsageError(f"{command}: needs {error.name}. Install it with: pip install 'textseq[report]'.") from error
+
+
+def write_page(out: Path, template: str, sections: Sequence[Section], **content: Any) -> None:
+    """Writes a page, whole or not at all; folders that are not there yet are made.
+
+    Args:
+        out: The file to write.
+        template: Its file in `pages/`.
+        sections: Its parts.
+        **content: What else the template asks for.
+
+    Raises:
+        RunDirectoryError: It cannot be written.
+    """
+    text = render(template, sections, **content)
+    with explained(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def render(template: str, sections: Sequence[Section], **content: Any) -> str:

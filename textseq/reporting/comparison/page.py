@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from textseq.files import explained, replacing
 from textseq.reporting.chart import Chart, Section
 from textseq.reporting.charts.comparing import curve_charts, interval_chart
 from textseq.reporting.comparison.tables import (
@@ -18,7 +17,7 @@ from textseq.reporting.comparison.tables import (
     scores_table,
 )
 from textseq.reporting.facts import Facts
-from textseq.reporting.page import render, require_extra
+from textseq.reporting.page import require_extra, write_page
 
 
 def write_comparison(comparison: Comparison, facts: Sequence[Facts], out: Path) -> Path:
@@ -36,13 +35,9 @@ def write_comparison(comparison: Comparison, facts: Sequence[Facts], out: Path) 
     require_extra("textseq compare --html")
     names = [run["name"] for run in comparison["runs"]]
     title = f"{len(names)} runs compared" if len(names) > 3 else " · ".join(names)
-    page = render(
-        "compare.html", list(_sections(comparison, facts)), title=title, about=conclusion(comparison), made=""
+    write_page(
+        out, "compare.html", list(_sections(comparison, facts)), title=title, about=conclusion(comparison), made=""
     )
-    with explained(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as beside:
-        beside.write_text(page, encoding="utf-8")
     return out
 
 

@@ -1,1 +1,0 @@
-"""Standalone HTML pages with charts as SVG: one file, no network, light and dark."""

@@ -1,0 +1,1 @@
+"""Pages and tables of what was seen inside encoders: reach, memory, gates, attention, explanations."""

@@ -6,7 +6,7 @@ step then looks its input projection up, which spares a third of an LSTM's produ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from textseq.layers.recurrence.cells import Cell, Parts
 
 LARGEST_TABLE = 2**25  # bytes of a table's product, about what a cache holds; larger ones are not made
+_STEPS_A_TURN = 4
 
 
 class PreparedRecurrence:
@@ -63,29 +64,45 @@ class PreparedRecurrence:
         """
         import tensorflow as tf
 
-        time = tf.shape(inputs)[0]
         projected = () if self.looks_up else self._projected(inputs)
-        outputs = tf.TensorArray(tf.float32, time, element_shape=(initial_state[0].shape[0], self.units))
 
-        def body(place: Any, state: Parts, outputs: Any) -> Any:
+        def now(place: Any, state: Parts) -> Parts:
             given = self._looked_up(tf.gather(inputs, place)) if self.looks_up else _slices(projected, place)
             new = self._step(given, state)
-            if real is not None:  # `Select` copies whole rows; `tf.where` would broadcast the mask over the units
-                now = tf.gather(real, place)
-                pairs = zip(new, state, strict=True)
-                new = tuple(tf.raw_ops.Select(condition=now, x=after, y=skipped) for after, skipped in pairs)
-            return place + (-1 if self.reverse else 1), new, outputs.write(place, new[0])
+            if real is None:
+                return new
+            mask = tf.gather(real, place)  # `Select` copies whole rows; `tf.where` would spread the mask over the units
+            pairs = zip(new, state, strict=True)
+            return tuple(tf.raw_ops.Select(condition=mask, x=after, y=skipped) for after, skipped in pairs)
 
-        first = time - 1 if self.reverse else 0
-        _, final, outputs = tf.while_loop(
-            lambda place, *_: place >= 0 if self.reverse else place < time,
-            body,
-            (first, initial_state, outputs),
-            parallel_iterations=1,
-        )
+        if inputs.shape[0] == 1:
+            final = now(0, initial_state)
+            return final[0][None], final
+        return self._loops(now, initial_state, inputs)
+
+    def _loops(self, now: Callable[[Any, Parts], Parts], state: Parts, inputs: Any) -> tuple[Any, Parts]:
+        """Goes through time several steps a turn, and through what is left one by one; each turn has its price."""
+        import tensorflow as tf
+
+        time, on = tf.shape(inputs)[0], -1 if self.reverse else 1
+        outputs = tf.TensorArray(tf.float32, time, element_shape=(state[0].shape[0], self.units))
+        place = time - 1 if self.reverse else 0
+        for steps in (_STEPS_A_TURN, 1):
+
+            def more(place: Any, *_: Any, steps: int = steps) -> Any:
+                return place >= steps - 1 if self.reverse else place <= time - steps
+
+            def turn(place: Any, state: Parts, outputs: Any, steps: int = steps) -> Any:
+                for _ in range(steps):
+                    state = now(place, state)
+                    outputs = outputs.write(place, state[0])
+                    place += on
+                return place, state, outputs
+
+            place, state, outputs = tf.while_loop(more, turn, (place, state, outputs), parallel_iterations=1)
         whole = outputs.stack()
         whole.set_shape((inputs.shape[0], *outputs.element_shape))
-        return whole, final
+        return whole, state
 
     def _step(self, given: Parts, state: Parts) -> Parts:
         """Returns the new state. Variables are read here, in the loop, where a tensor would be handed round."""

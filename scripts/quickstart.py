@@ -114,7 +114,7 @@ def labels(predictions: list[dict[str, Any]], served: list[str]) -> Table:
 
 
 def farewell(seconds: float) -> None:
-    """Says where everything lies and what to try next."""
+    """Says where everything lies and what to try next, and ends in the report's link."""
     console.print(f"\nDone in {seconds:.0f} s. The run is [bold]{RUN}[/bold], its export [bold]{EXPORT}[/bold].")
     console.print("Next, with .venv/bin on your PATH:")
     question = json.dumps({"instances": ["My fellow Americans"]})
@@ -127,6 +127,10 @@ def farewell(seconds: float) -> None:
         f"curl -d '{question}' http://127.0.0.1:8501/v1/models/{EXPORT.name}:predict",
     ):
         console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
+    report = (RUN / "report.html").resolve()
+    if report.is_file():
+        console.print("\nOpen it in a browser, for curves, confusions and the most confident mistakes:")
+        console.print(f"  [link={report.as_uri()}]{report.as_uri()}[/link]", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
 from pathlib import Path
+from types import ModuleType
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -71,3 +73,28 @@ def story_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "training: {epochs: 20, batch_size: 4, learning_rate: 1e-2, schedule: cosine}\n"
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def made_runs() -> ModuleType:
+    """The module that makes run directories without a model."""
+    return beside("made_runs")
+
+
+@pytest.fixture(scope="session")
+def browsers() -> ModuleType:
+    """The module that drives a real browser; skips where there is none."""
+    module = beside("browsers")
+    if module.CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine")
+    return module
+
+
+def beside(name: str) -> ModuleType:
+    """Imports a module that lies beside this file."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

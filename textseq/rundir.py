@@ -16,7 +16,7 @@ from textseq.files import append_line, explained, replacing
 _CONTENTS = (
     *("config.yaml", "resolved.yaml", "plugins.json", "environment.json", "labels.json", "audit.json", "scores.json"),
     *("tokenizer", "checkpoints", "tensorboard"),
-    *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "report.html"),
+    *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "rows.npz", "samples.json", "report.html"),
 )
 
 
@@ -162,6 +162,26 @@ class RunDirectory:
         """The scores of the best weights, by split."""
         return self.path / "scores.json"
 
+    @property
+    def timings(self) -> Path:
+        """One JSON object a line: how fast training was, and what memory it took."""
+        return self.path / "timings.jsonl"
+
+    @property
+    def rows(self) -> Path:
+        """What the best weights say of each row of the test split, or of validation where there is none."""
+        return self.path / "rows.npz"
+
+    @property
+    def samples(self) -> Path:
+        """Texts that a language model wrote."""
+        return self.path / "samples.json"
+
+    @property
+    def report(self) -> Path:
+        """The report: one page that needs no network."""
+        return self.path / "report.html"
+
     def write_text(self, name: str, text: str) -> Path:
         """Writes a file whole: readers see the old one or the new one, never half of one."""
         with replacing(self.path / name) as beside:
@@ -190,12 +210,19 @@ class RunDirectory:
         append_line(self.path / name, json.dumps(_plain(value), ensure_ascii=False))
 
     def read_jsonl(self, name: str) -> list[Any]:
-        """Reads the whole lines of a JSON Lines file; none where there is no file."""
+        """Reads the whole lines of a JSON Lines file; none where there is no file.
+
+        Raises:
+            RunDirectoryError: A line is not JSON.
+        """
         path = self.path / name
         if not path.is_file():
             return []
-        with path.open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")]
+        try:
+            with path.open(encoding="utf-8") as file:
+                return [json.loads(line) for line in file if line.endswith("\n")]
+        except ValueError as error:
+            raise RunDirectoryError(problem(str(path), f"is not JSON Lines: {error}")) from error
 
 
 def _plain(value: Any) -> Any:

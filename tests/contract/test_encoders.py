@@ -31,11 +31,14 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"context": 3, "depth": 1},
     ],
 }
-# On JAX, where each check compiles for seconds, the rarer ones are for `--slow`.
-rarely = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
+# The rarer ones, each up to a minute on two busy cores, are for `--slow`; on JAX, where each check compiles for
+# seconds, the planted faults too.
+rarely_on_jax = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
 CASES = [pytest.param(name, {}, id=name) for name in NAMES]
 CASES += [
-    pytest.param(name, more, marks=rarely, id=f"{name} {more}") for name in NAMES for more in VARIANTS.get(name, [])
+    pytest.param(name, more, marks=pytest.mark.slow, id=f"{name} {more}")
+    for name in NAMES
+    for more in VARIANTS.get(name, [])
 ]
 
 
@@ -54,7 +57,7 @@ def test_a_sound_encoder_passes() -> None:
     assert not [finding for finding in examine_encoder(faulty.Sound) if finding.fault]
 
 
-@rarely
+@rarely_on_jax
 @pytest.mark.parametrize("fault", faulty.PLANTED, ids=lambda cls: cls.__name__)
 def test_each_planted_fault_is_found_by_its_check(fault: Any) -> None:
     faults = [finding for finding in examine_encoder(fault) if finding.fault]

@@ -29,7 +29,7 @@ def writer(story_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def trained(config: Path, run: Path, *more: str) -> Path:
     with pytest.raises(SystemExit) as ended:
-        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", *more])
+        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", "--no-report", *more])
     assert ended.value.code == 0
     return run
 

@@ -64,7 +64,9 @@ def textseq(*arguments: str, code: int = 0, **environment: str) -> subprocess.Co
 
 
 def trained(config: Path, run: Path, *arguments: str, **environment: str) -> dict[str, Any]:
-    done = textseq("train", str(config), "--run-dir", str(run), "--json", "--quiet", *arguments, **environment)
+    done = textseq(
+        "train", str(config), "--run-dir", str(run), "--json", "--quiet", "--no-report", *arguments, **environment
+    )
     return json.loads(done.stdout)
 
 

@@ -24,7 +24,16 @@ def test_a_classifier_learns_from_a_stream(
 ) -> None:
     there = tmp_path / "run"
     run(
-        "train", topics_config, "--run-dir", there, "--quiet", "--json", *STREAM, "--set", "training.steps_per_epoch=13"
+        "train",
+        topics_config,
+        "--run-dir",
+        there,
+        "--quiet",
+        "--json",
+        "--no-report",
+        *STREAM,
+        "--set",
+        "training.steps_per_epoch=13",
     )
     scores = json.loads(capsys.readouterr().out)
     assert scores["test"]["accuracy"] >= 0.9

@@ -16,7 +16,7 @@ from textseq.registry import encoders
 def train(config: Path, run: Path, *settings: str) -> None:
     more = [part for setting in settings for part in ("--set", setting)]
     with pytest.raises(SystemExit) as ended:
-        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", *more])
+        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", "--no-report", *more])
     assert ended.value.code == 0
 
 

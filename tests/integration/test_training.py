@@ -43,7 +43,7 @@ class Shell:
 
     def train(self, config: Path, run: Path, *settings: str, code: int = 0) -> Any:
         more = [part for setting in settings for part in ("--set", setting)]
-        out = self("train", config, "--run-dir", run, "--quiet", "--json", *more, code=code)
+        out = self("train", config, "--run-dir", run, "--quiet", "--json", "--no-report", *more, code=code)
         return json.loads(out) if code == 0 else None
 
 
@@ -120,19 +120,24 @@ def test_a_run_that_diverges_ends_with_advice(topics_config: Path, tmp_path: Pat
     assert "Lower training.learning_rate" in shell.errors
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "transformer"])
+@pytest.mark.parametrize("encoder", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
 def test_half_precision_learns_too(encoder: str, topics_config: Path, tmp_path: Path, shell: Shell) -> None:
     settings = ("training.precision=mixed_bfloat16", f"encoder.name={encoder}")
     assert shell.train(topics_config, tmp_path / "run", *settings)["test"]["accuracy"] >= 0.9
     assert json.loads(shell("predict", tmp_path / "run", "a cat", "--json"))["label"] == "animal"
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize(
+    "pooling", ["attention", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("last", "mean", "max"))]
+)
 def test_every_pooling_learns(pooling: str, topics_config: Path, tmp_path: Path, shell: Shell) -> None:
     assert shell.train(topics_config, tmp_path / "run", f"task.pooling={pooling}")["test"]["accuracy"] >= 0.9
 
 
-@pytest.mark.parametrize("tokenizer", ["bytes", "{name: sentencepiece, vocabulary_size: 320, sampling: 0.2}"])
+@pytest.mark.parametrize(
+    "tokenizer",
+    [pytest.param("bytes", marks=pytest.mark.slow), "{name: sentencepiece, vocabulary_size: 320, sampling: 0.2}"],
+)
 def test_other_tokenizers_learn(tokenizer: str, topics_config: Path, tmp_path: Path, shell: Shell) -> None:
     settings = (f"tokenizer={tokenizer}", "training.epochs=8")
     assert shell.train(topics_config, tmp_path / "run", *settings)["test"]["accuracy"] >= 0.9
@@ -196,5 +201,15 @@ def test_a_finished_run_is_replaced_only_when_asked(topics_config: Path, tmp_pat
     before = (tmp_path / "run" / "scores.json").read_bytes()
     shell.train(topics_config, tmp_path / "run", code=2)
     assert (tmp_path / "run" / "scores.json").read_bytes() == before
-    shell("train", topics_config, "--run-dir", tmp_path / "run", "--quiet", "--overwrite", "--set", "training.epochs=2")
+    shell(
+        "train",
+        topics_config,
+        "--run-dir",
+        tmp_path / "run",
+        "--quiet",
+        "--no-report",
+        "--overwrite",
+        "--set",
+        "training.epochs=2",
+    )
     assert len([line for line in lines(tmp_path / "run" / "metrics.jsonl") if "epoch" in line]) == 2

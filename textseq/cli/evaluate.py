@@ -14,9 +14,10 @@ from textseq.cli.options import backend_option, begin, note, plugin_option
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--split", default="test", show_default=True, help="train, validation or test.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--record", is_flag=True, help="Keep each row's answer in RUN, for report and compare.")
 @plugin_option
 @backend_option
-def evaluate(run: Path, split: str, as_json: bool, plugins: tuple[str, ...], backend: str | None) -> None:
+def evaluate(run: Path, split: str, as_json: bool, record: bool, plugins: tuple[str, ...], backend: str | None) -> None:
     """Scores RUN on a split of its dataset.
 
     Example: textseq evaluate runs/sst2 --split validation --json
@@ -28,7 +29,7 @@ def evaluate(run: Path, split: str, as_json: bool, plugins: tuple[str, ...], bac
 
     loaded = load_run(run, note)
     with counter("Evaluating", quiet=as_json) as progress:
-        scores = loaded.evaluate(split, progress)
+        scores = loaded.evaluate(split, progress, record=record)
     if as_json:
         click.echo(json.dumps({"run": str(run), "split": split, **scores}))
         return

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""Progress of long work on stderr: a panel or a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _SECONDS_BETWEEN_LINES = 10.0
-_SHOWN_SCORES = ("val_accuracy", "val_macro_f1", "val_perplexity", "val_bits_per_byte", "val_loss")
+SHOWN_SCORES = ("val_accuracy", "val_macro_f1", "val_perplexity", "val_bits_per_byte", "val_loss")
 
 
-def make_reporter(*, quiet: bool = False) -> TerminalReporter | LineReporter | SilentReporter:
+def make_reporter(*, quiet: bool = False) -> SilentReporter:
     """Returns what fits where stderr goes."""
+    from textseq.cli.panel import PanelReporter, fits
+
     if quiet:
         return SilentReporter()
-    return TerminalReporter() if sys.stderr.isatty() else LineReporter()
+    return PanelReporter() if fits(Console(stderr=True)) else LineReporter()
 
 
 class SilentReporter:
@@ -36,54 +37,6 @@ class SilentReporter:
 
     def end(self) -> None:
         """Training is over."""
-
-
-class TerminalReporter(SilentReporter):
-    """One live bar over the whole training, and a line that stays for each epoch."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bar: Any = None
-        self._task: Any = None
-        self._epochs = self._steps = 0
-        self._loss: float | None = None
-
-    def begin(self, *, epochs: int, steps: int) -> None:
-        """Draws the bar."""
-        self._epochs, self._steps = epochs, steps
-        self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}"),
-            TextColumn("{task.fields[rate]} tokens/s"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("", total=epochs * steps, epoch=1, epochs=epochs, loss="–", rate="–")
-
-    def step(self, *, epoch: int, step: int, loss: float | None, tokens_per_second: float) -> None:
-        """Moves the bar."""
-        self._loss = loss if loss is not None else self._loss
-        self._bar.update(
-            self._task,
-            completed=(epoch - 1) * self._steps + step,
-            epoch=epoch,
-            loss="–" if self._loss is None else f"{self._loss:.3f}",
-            rate=f"{tokens_per_second:,.0f}",
-        )
-
-    def epoch(self, epoch: int, scores: dict[str, float]) -> None:
-        """Writes the epoch's line above the bar."""
-        self._console.print(_epoch_line(epoch, self._epochs, scores), highlight=False)
-
-    def end(self) -> None:
-        """Leaves the bar as it stands."""
-        if self._bar is not None:
-            self._bar.stop()
 
 
 class LineReporter(SilentReporter):
@@ -113,11 +66,12 @@ class LineReporter(SilentReporter):
 
     def epoch(self, epoch: int, scores: dict[str, float]) -> None:
         """Writes the epoch's line."""
-        _say(_epoch_line(epoch, self._epochs, scores))
+        _say(epoch_line(epoch, self._epochs, scores))
 
 
-def _epoch_line(epoch: int, epochs: int, scores: dict[str, float]) -> str:
-    shown = [f"{name} {scores[name]:.4g}" for name in ("loss", *_SHOWN_SCORES) if name in scores]
+def epoch_line(epoch: int, epochs: int, scores: dict[str, float]) -> str:
+    """Returns an epoch's loss and scores in a line."""
+    shown = [f"{name} {scores[name]:.4g}" for name in ("loss", *SHOWN_SCORES) if name in scores]
     return f"epoch {epoch}/{epochs} done  {'  '.join(shown)}"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _CLASSES_SHOWN = 12
@@ -54,10 +56,20 @@ def detailed_scores(split: str, scores: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def render(table: Table) -> str:
+def plain_table(content: Any) -> str:
+    """Returns a `textseq.reporting.chart.Table` as text; wide ones take the terminal's whole width."""
+    table = Table(title=content.caption, title_justify="left", title_style="bold")
+    for place, head in enumerate(content.heads):
+        table.add_column(head, justify="left" if place in content.texts else "right", overflow="fold")
+    for row in content.rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return render(table, width=max(100, shutil.get_terminal_size((140, 24)).columns))
+
+
+def render(table: Table, width: int = 100) -> str:
     """Returns a table as text, without colours where it goes to a pipe."""
     buffer = io.StringIO()
-    Console(file=buffer, width=100, force_terminal=False).print(table)
+    Console(file=buffer, width=width, force_terminal=False).print(table)
     return buffer.getvalue().rstrip("\n")
 
 

@@ -22,6 +22,7 @@ from textseq.cli.options import backend_option, begin, plugin_option, set_option
 @click.option("--dry-run", is_flag=True, help="Read, audit and build everything; train nothing, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--report/--no-report", default=True, help="Whether to make report.html at the end. Default: yes.")
 def train(
     config_path: Path,
     overrides: tuple[str, ...],
@@ -32,6 +33,7 @@ def train(
     dry_run: bool,
     as_json: bool,
     quiet: bool,
+    report: bool,
 ) -> None:
     """Trains the model that CONFIG describes.
 
@@ -47,12 +49,15 @@ def train(
         _dry_run(config)
         return
     RunDirectory(run_dir).refuse_if_taken(overwrite=overwrite)
-    scores = _train(config, config_path, run_dir, overwrite=overwrite, quiet=quiet)
+    scores = _train(config, config_path, run_dir, overwrite=overwrite, quiet=quiet, report=report)
     _show(scores, run_dir, as_json=as_json)
 
 
-def _train(config: Any, config_path: Path, run_dir: Path, *, overwrite: bool, quiet: bool) -> dict[str, Any]:
+def _train(
+    config: Any, config_path: Path, run_dir: Path, *, overwrite: bool, quiet: bool, report: bool
+) -> dict[str, Any]:
     """Does everything that may be refused before it makes, or clears, the run directory."""
+    from textseq.cli.afterwards import leave_report
     from textseq.cli.progress import make_reporter
     from textseq.data.audit import lines
     from textseq.plugins import provenance
@@ -72,7 +77,10 @@ def _train(config: Any, config_path: Path, run_dir: Path, *, overwrite: bool, qu
     run.write_json("plugins.json", provenance(config))
     run.write_json("environment.json", environment())
     record(run, prepared)
-    return train(ready, run, make_reporter(quiet=quiet), say)
+    scores = train(ready, run, make_reporter(quiet=quiet), say)
+    if report:
+        leave_report(run, ready, say)
+    return scores
 
 
 def _dry_run(config: Any) -> None:
@@ -90,12 +98,15 @@ def _dry_run(config: Any) -> None:
 def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     import json
 
+    from textseq.cli.links import link
     from textseq.cli.tables import scores_table
 
     if as_json:
         click.echo(json.dumps({"run": str(run_dir), **scores}))
         return
     click.echo(scores_table(scores))
+    if (page := run_dir / "report.html").is_file():
+        click.echo(f"The report: {link(page)}")
     click.echo(f"The run lies in {run_dir}. Next: textseq evaluate {run_dir} · textseq predict {run_dir} 'a text'")
 
 

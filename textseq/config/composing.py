@@ -59,6 +59,25 @@ def load_config(path: str | FilePath, overrides: Sequence[str] = ()) -> RunConfi
     return config
 
 
+def check_component(kind: str, settings: Any, source: str) -> Component:
+    """Checks one component that stands outside a config, as on the command line.
+
+    Args:
+        kind: "encoder", "tokenizer" or "task".
+        settings: A name, or a mapping with a name and arguments.
+        source: Where the user wrote it.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    problems = Problems(source)
+    found = _Checker(problems)._component(registries[kind], settings, (kind,))
+    problems.raise_any()
+    if found is None:
+        raise TypeError(f"{source}: no component and no problem")
+    return found
+
+
 class _Checker:
     """Walks through the settings and notes what is wrong, without stopping at the first."""
 

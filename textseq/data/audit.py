@@ -31,7 +31,7 @@ def audit(
     """
     report: dict[str, Any] = {"splits": {}, "held_out": splits.held_out, "streamed": splits.streamed}
     looked_at = {**dict(splits.items()), "train": splits.sample}
-    hashes = {name: _hashes(rows, data) for name, rows in looked_at.items()}
+    hashes = {name: text_hashes(rows, data) for name, rows in looked_at.items()}
     train = np.unique(hashes["train"])
     for name, rows in looked_at.items():
         found = hashes[name]
@@ -82,7 +82,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     return text + ([f"note: {'; '.join(odd)}"] if odd else [])
 
 
-def _hashes(rows: Any, data: DataConfig) -> np.ndarray:
+def text_hashes(rows: Any, data: DataConfig) -> np.ndarray:
     """Returns eight bytes of hash for each row's text."""
     columns = [column for column in (data.text, data.text_pair) if column is not None]
     found = np.zeros(len(rows), np.uint64)

@@ -45,6 +45,12 @@ class EncodedTexts:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def counts(self, vocabulary_size: int) -> np.ndarray:
+        """Returns how often each id stands in all rows together. `(vocabulary_size,)`."""
+        parts = zip(self._values, self._offsets, strict=True)
+        counted = (np.bincount(ids[edges[0] : edges[-1]], minlength=vocabulary_size) for ids, edges in parts)
+        return sum(counted, np.zeros(vocabulary_size, np.int64))
+
     def row(self, index: int) -> np.ndarray:
         """Returns one row's ids, without a copy."""
         chunk = int(np.searchsorted(self._first_rows, index, side="right")) - 1

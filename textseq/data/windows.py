@@ -26,6 +26,9 @@ class Windows:
         carry: Whether windows follow each other, so that state can be carried. Without, the stream is cut anew each
             epoch at a random place, and the windows shuffled.
         seed: Of the shuffle.
+
+    Attributes:
+        ends: Where each row ends in the stream, its end token counted. `(rows,)`
     """
 
     fixed_shape = True
@@ -36,8 +39,8 @@ class Windows:
         self.texts, self.end_id = texts, end_id
         self.batch_size, self.window, self.carry, self.seed = batch_size, window, carry, seed
         lengths = texts.lengths.astype(np.int64) + (0 if end_id is None else 1)
-        self._ends = np.cumsum(lengths)
-        self.tokens = int(self._ends[-1]) if len(lengths) else 0
+        self.ends = np.cumsum(lengths)
+        self.tokens = int(self.ends[-1]) if len(lengths) else 0
         self._stream_length = -(-self.tokens // batch_size)
 
     @property
@@ -63,6 +66,15 @@ class Windows:
             begins, ends = starts(step)
             reset = np.full(self.batch_size, float(not self.carry or step == 0), np.float32)
             yield {**self._gather(begins, ends), "reset": reset}
+
+    def spans(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns where the targets of a step begin and end in the stream, where windows follow each other.
+
+        Args:
+            step: Counted from 0.
+        """
+        begins, ends = self._carried_starts()(step)
+        return begins, ends
 
     def _carried_starts(self) -> Any:
         """Row b reads the stream from b·length on; each stream ends where the next begins."""
@@ -112,9 +124,9 @@ class Windows:
         if begin < 0:
             parts.append([START_ID])
             begin = 0
-        row = int(np.searchsorted(self._ends, begin, side="right"))
+        row = int(np.searchsorted(self.ends, begin, side="right"))
         while begin < end:
-            row_begin = int(self._ends[row - 1]) if row else 0
+            row_begin = int(self.ends[row - 1]) if row else 0
             ids = self.texts.row(row)
             piece = ids[begin - row_begin : end - row_begin]
             parts.append(piece)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from textseq.config import RunConfig, load_config
 from textseq.data.labels import Labels
 from textseq.data.sources import load_splits
 from textseq.data.tokenizers.base import Tokenizer, load_tokenizer
-from textseq.errors import DataError, RunDirectoryError, problem
+from textseq.errors import DataError, RunDirectoryError, UsageError, problem
 from textseq.model import TextModel
 from textseq.plugins import check_provenance
 from textseq.registry import tasks
@@ -41,6 +41,13 @@ class Run:
     tokenizer: Tokenizer
     labels: Labels | None
 
+    @classmethod
+    def trained(cls, directory: RunDirectory, task: Task, prepared: Prepared, model: TextModel) -> Run:
+        """Returns the run that has just been trained, with the model as it is in memory."""
+        run = cls(directory, prepared.config, task, prepared.tokenizer, prepared.labels)
+        run.__dict__["model"] = model  # what `model` would read from disk
+        return run
+
     @cached_property
     def model(self) -> TextModel:
         """The model with the run's best weights."""
@@ -49,13 +56,23 @@ class Run:
         load_weights(model, self.directory.weights)
         return model
 
+    def in_float32(self) -> Run:
+        """Returns the run with its arithmetic in float32, whatever it was trained in: for what needs the digits."""
+        training = replace(self.config.training, precision="float32")
+        return replace(self, config=replace(self.config, training=training))
+
     def prepared(self) -> Prepared:
         """The dataset, read and tokenised as it was for training."""
         splits = load_splits(self.config.data, self.config.seed)
         return self.task.prepare(self.config, splits, self.tokenizer, labels=self.labels)
 
-    def evaluate(self, split: str, progress: Any = None) -> dict[str, Any]:
+    def evaluate(self, split: str, progress: Any = None, *, record: bool = False) -> dict[str, Any]:
         """Scores the model on a split.
+
+        Args:
+            split: Its name.
+            progress: Takes how much is done and how much there is.
+            record: Whether each row's answer is kept in the run directory, as at the end of a training.
 
         Raises:
             DataError: There is no such split.
@@ -67,7 +84,14 @@ class Run:
                     "--split", f"the dataset has no split '{split}'", way_out=f"It has: {', '.join(prepared.splits)}"
                 )
             )
-        return self.task.evaluate(self.model, prepared.splits[split], prepared, progress)
+        if not record:
+            return self.task.evaluate(self.model, prepared.splits[split], prepared, progress)
+        scores, rows = self.task.evaluate_rows(self.model, prepared.splits[split], prepared, progress)
+        if rows is None:
+            wrong = "the task keeps nothing of single rows"
+            raise UsageError(problem("--record", wrong, received=self.config.task.name))
+        rows.save(self.directory.rows)
+        return scores
 
 
 def load_run(path: str | Path, note: Callable[[str], None] | None = None) -> Run:

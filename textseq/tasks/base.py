@@ -16,6 +16,7 @@ from textseq.data.tokenizers.base import Tokenizer
 from textseq.encoder import Encoder
 from textseq.errors import UsageError, problem
 from textseq.model import TextModel
+from textseq.tasks.rows import RowRecord
 
 Batch = dict[str, np.ndarray]
 Progress = Callable[[int, int], None]
@@ -132,6 +133,12 @@ class Task:
     ) -> dict[str, Any]:
         """Scores `model` on a whole split; JSON-serialisable."""
         raise TypeError(f"{type(self).__name__} defines no evaluate.")
+
+    def evaluate_rows(
+        self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], RowRecord | None]:
+        """Scores as `evaluate` does, and returns what reports and comparisons need of each row; None for nothing."""
+        return self.evaluate(model, split, prepared, progress), None
 
 
 def streamed_steps(config: RunConfig) -> int:

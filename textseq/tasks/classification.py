@@ -21,8 +21,10 @@ from textseq.layers.pooling import Pooling
 from textseq.model import TextModel, inference
 from textseq.registry import tasks
 from textseq.tasks.base import Batch, Batches, EncodedSplit, Prepared, Progress, Task, build_encoder, streamed_steps
+from textseq.tasks.classified_rows import ClassifiedRows
 from textseq.tasks.encoding import encode_splits
 from textseq.tasks.metrics import ClassificationScores, MultiLabelScores
+from textseq.tasks.rows import RowRecord
 
 _EVALUATION_ROWS = 128
 
@@ -49,6 +51,10 @@ class ClassificationModel(TextModel):
     def call(self, batch: Any, training: bool | None = None) -> Any:
         """Returns the logits. `(batch, classes)`."""
         encoded, mask, _ = self.encode(batch, training=training)
+        return self.classify(encoded, mask, training=training)
+
+    def classify(self, encoded: Any, mask: Any, training: bool | None = None) -> Any:
+        """Returns the logits `(batch, classes)` of what the encoder made, `(batch, time, units)`."""
         pooled = self.pooling(encoded, mask=mask)  # (batch, units)
         return self.logits(self.dropout(pooled, training=training))
 
@@ -164,12 +170,32 @@ class Classification(Task):
         self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
     ) -> dict[str, Any]:
         """Scores the model on a whole split: accuracy, F1, loss, calibration, per class."""
+        return self._score(model, split, prepared, progress, None)
+
+    def evaluate_rows(
+        self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], RowRecord | None]:
+        """Scores as `evaluate` does, and keeps the likeliest classes of each row."""
+        rows = ClassifiedRows(split, _required(prepared.labels), self.threshold)
+        scores = self._score(model, split, prepared, progress, rows)
+        return scores, rows.record(prepared.config.data)
+
+    def _score(
+        self,
+        model: TextModel,
+        split: EncodedSplit,
+        prepared: Prepared,
+        progress: Progress | None,
+        rows: ClassifiedRows | None,
+    ) -> dict[str, Any]:
         labels = _required(prepared.labels)
         scores = MultiLabelScores(labels.names, self.threshold) if labels.multi else ClassificationScores(labels.names)
         seen = 0
         for batch, probabilities in self._predictions(model, split, prepared):
             real = batch["rows"] >= 0
             scores.update(probabilities[real], batch["labels"][real])
+            if rows is not None:
+                rows.update(batch["rows"][real], probabilities[real], batch["labels"][real])
             seen += int(real.sum())
             if progress:
                 progress(seen, len(split.texts))

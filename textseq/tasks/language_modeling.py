@@ -23,6 +23,8 @@ from textseq.registry import tasks
 from textseq.tasks.base import Batch, Batches, EncodedSplit, Prepared, Progress, Task, build_encoder, streamed_steps
 from textseq.tasks.encoding import encode_splits
 from textseq.tasks.language_model import LanguageModel
+from textseq.tasks.read_rows import ReadRows
+from textseq.tasks.rows import RowRecord
 from textseq.tasks.text_size import TextSize, language_model_scores
 
 _EVALUATION_STREAMS = 16
@@ -136,22 +138,39 @@ class LanguageModeling(Task):
         self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
     ) -> dict[str, Any]:
         """Scores the model on every token of a split: perplexity, bits per byte and per character."""
-        streams, state = self._evaluation_start(model, int(split.texts.lengths.sum()))
-        windows = Windows(
-            split.texts,
-            end_id=END_ID if self.end_of_text else None,
-            batch_size=streams,
-            window=self.window,
-            carry=True,
-            seed=0,
-        )
+        windows, state = self._evaluation_start(model, split)
+        return self._score(model, split, prepared, progress, windows, state, None)
+
+    def evaluate_rows(
+        self, model: TextModel, split: EncodedSplit, prepared: Prepared, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], RowRecord | None]:
+        """Scores as `evaluate` does, and keeps what tokens cost, by block, by place and by how common they are."""
+        windows, state = self._evaluation_start(model, split)
+        tokenizer = prepared.tokenizer
+        rows = ReadRows(split, windows, prepared.splits["train"].texts.counts(tokenizer.vocabulary_size))
+        scores = self._score(model, split, prepared, progress, windows, state, rows)
+        return scores, rows.record(prepared.config.data, tokenizer)
+
+    def _score(
+        self,
+        model: TextModel,
+        split: EncodedSplit,
+        prepared: Prepared,
+        progress: Progress | None,
+        windows: Windows,
+        state: Any,
+        rows: ReadRows | None,
+    ) -> dict[str, Any]:
         score = inference(model, lambda batch, state: _score(model, batch, state), "score")
         total, tokens = 0.0, 0
         for step, batch in enumerate(windows.epoch(0)):
             nll, new_state = score({name: batch[name] for name in ("token_ids", "targets")}, state)
             state = state if state is None else new_state
-            total += float((np.asarray(nll, np.float64) * batch["weights"]).sum())
+            nats = np.asarray(nll, np.float64)
+            total += float((nats * batch["weights"]).sum())
             tokens += int(batch["weights"].sum())
+            if rows is not None:
+                rows.update(step, batch["targets"], nats, batch["weights"])
             if progress:
                 progress(step + 1, windows.steps_per_epoch)
         size = TextSize.measure(split.dataset, prepared.config.data.text, prepared.tokenizer)
@@ -162,17 +181,19 @@ class LanguageModeling(Task):
             return []
         return self.cutoffs or [max(vocabulary_size // 18, 1), max(vocabulary_size // 3, 2)]
 
-    def _evaluation_start(self, model: TextModel, tokens: int) -> tuple[int, Any]:
-        """Returns how many streams the split is read as, and their state.
+    def _evaluation_start(self, model: TextModel, split: EncodedSplit) -> tuple[Windows, Any]:
+        """Returns the split as windows of several streams, and the streams' state.
 
         Streams make it quick, but each begins without a past, so a small split is read as one. None for the state where
         the encoder has none; then each window stands alone.
         """
-        streams = min(max(tokens // _TOKENS_A_STREAM, 1), _EVALUATION_STREAMS)
+        streams = min(max(int(split.texts.lengths.sum()) // _TOKENS_A_STREAM, 1), _EVALUATION_STREAMS)
+        end_id = END_ID if self.end_of_text else None
+        windows = Windows(split.texts, end_id=end_id, batch_size=streams, window=self.window, carry=True, seed=0)
         try:
-            return streams, model.encoder.get_initial_state(streams)
+            return windows, model.encoder.get_initial_state(streams)
         except UsageError:
-            return streams, None
+            return windows, None
 
 
 def _score(model: Any, batch: Any, state: Any) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
 from textseq.training.checkpoints import save_weights
 from textseq.training.feeding import Feed
+from textseq.training.memory import accelerator_bytes, resident_bytes
 from textseq.training.optimizers import averaged_weights, current_learning_rate
 
 
@@ -155,6 +156,9 @@ class MetricsLog(keras.callbacks.Callback):
         now, (then, tokens) = time.perf_counter(), self._last
         speed = (self.feed.tokens - tokens) / max(now - then, 1e-9)
         line = {"step": self._step, "seconds": round(now - self._began, 3), "tokens_per_second": round(speed, 1)}
+        line["memory_bytes"] = resident_bytes()
+        if (taken := accelerator_bytes()) is not None:
+            line["accelerator_bytes"] = taken
         self.run.append_jsonl("timings.jsonl", line | more)
         self._last = (now, self.feed.tokens)
 

@@ -118,7 +118,10 @@ def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict
     load_weights(model, run.weights)
     splits = ready.prepared.splits
     scored = [name for name in ("validation", "test") if name in splits]
-    scores = {name: ready.task.evaluate(model, splits[name], ready.prepared) for name in scored}
+    scores = {name: ready.task.evaluate(model, splits[name], ready.prepared) for name in scored[:-1]}
+    scores[scored[-1]], rows = ready.task.evaluate_rows(model, splits[scored[-1]], ready.prepared)
+    if rows is not None:
+        rows.save(run.rows)
     summary = {
         "seconds": round(seconds, 1),
         "best_epoch": best.best_epoch,

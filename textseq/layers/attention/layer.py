@@ -15,6 +15,7 @@ from keras import ops
 import textseq.layers.attention.cache as cache
 from textseq.layers.attention.rotary import angles, rotate
 from textseq.layers.masked_softmax import softmax
+from textseq.layers.observing import observe
 
 _NEVER = -1e9
 
@@ -161,6 +162,7 @@ class SelfAttention(keras.layers.Layer):
         scores = ops.matmul(ops.reshape(queries, grouped), ops.transpose(keys, (0, 1, 3, 2)))
         scores = ops.reshape(ops.cast(scores, "float32"), (shape[0], self.heads, shape[2], -1))
         weights = softmax(scores if hidden is None else scores + hidden)
+        observe("attention", str(self.path), weights=weights)
         attention = self.dropout(ops.cast(weights, values.dtype), training=training)
         attention = ops.reshape(attention, (shape[0], self.kv_heads, group * shape[2], -1))
         mixed = ops.reshape(ops.matmul(attention, values), (shape[0], self.heads, shape[2], self.width))

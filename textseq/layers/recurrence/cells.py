@@ -50,6 +50,10 @@ class Cell:
         """Does the same from projection and recurrent product added, which suffices where there is one bias."""
         raise TypeError(f"{type(self).__name__} defines no step_of_sums.")
 
+    def shown(self, saved: Parts, before: Parts) -> dict[str, Any]:
+        """Returns, by name, what is worth looking at in what a step kept and in the state before it."""
+        return {}
+
     def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
         """Differentiates a step.
 
@@ -67,6 +71,10 @@ class RNNCell(Cell):
         """Returns h' and itself."""
         h = ops.tanh(sums[0])
         return (h,), (h,)
+
+    def shown(self, saved: Parts, before: Parts) -> dict[str, Any]:
+        """Returns h'."""
+        return {"state": saved[0]}
 
     def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
         """Differentiates tanh."""
@@ -99,6 +107,11 @@ class GRUCell(Cell):
         g = ops.tanh(projected[2] + r * recurrent[2])
         return (g + z * (state[0] - g),), (z, r, g, recurrent[2])
 
+    def shown(self, saved: Parts, before: Parts) -> dict[str, Any]:
+        """Returns the gates and h'; an update gate of 1 keeps what was there."""
+        z, r, g, _ = saved
+        return {"update_gate": z, "reset_gate": r, "state": g + z * (before[0] - g)}
+
     def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
         """Differentiates the gates; the reset gate stands before the third block of the recurrent product."""
         z, r, g, recurrent_g = saved
@@ -124,6 +137,11 @@ class LSTMCell(Cell):
         c = f * state[1] + i * g
         tanh_c = ops.tanh(c)
         return (o * tanh_c, c), (i, f, g, o, tanh_c)
+
+    def shown(self, saved: Parts, before: Parts) -> dict[str, Any]:
+        """Returns the gates and c'."""
+        i, f, g, o, _ = saved
+        return {"input_gate": i, "forget_gate": f, "output_gate": o, "cell": f * before[1] + i * g}
 
     def step_back(self, d_state: Parts, saved: Parts, before: Parts) -> tuple[Parts, Parts, Parts]:
         """Differentiates the gates."""

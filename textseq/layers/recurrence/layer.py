@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from textseq.layers.observing import observe, observed
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.cudnn import recur_stock, refusal
-from textseq.layers.recurrence.operation import recur
+from textseq.layers.recurrence.operation import recur, shown
 from textseq.layers.recurrence.prepared import PreparedRecurrence
 
 ForgetBias = Literal["one", "zero", "chrono"]
@@ -94,6 +95,8 @@ class RecurrentLayer(keras.layers.Layer):
         """
         batch = ops.shape(inputs)[1]
         state = self.get_initial_state(batch) if initial_state is None else initial_state
+        if observed():
+            self._show(inputs, real, state)
         if self._prepared is not None:
             outputs, final = self._prepared(inputs, tuple(state), None if real is None else real[..., 0] > 0.5)
             return outputs, list(final)
@@ -140,6 +143,14 @@ class RecurrentLayer(keras.layers.Layer):
     def get_initial_state(self, batch_size: Any) -> list[Any]:
         """Returns zeros: h, and c for an LSTM. `(batch, units)` each."""
         return [ops.zeros((batch_size, self.units), self.variable_dtype) for _ in range(self._equations.states)]
+
+    def _show(self, inputs: Any, real: Any, state: Any) -> None:
+        weights, operands = (self.kernel, self.recurrent_kernel, self.bias), self.compute_dtype
+        steps = shown(
+            self._equations, inputs, weights, tuple(state), mask=real, reverse=self.reverse, operands=operands
+        )
+        batch_first = {name: ops.transpose(tensor, (1, 0, 2)) for name, tensor in steps.items()}
+        observe("steps", f"{self.path}, backwards" if self.reverse else str(self.path), **batch_first)
 
     def _first_bias(self, shape: Any, dtype: Any) -> Any:
         bias = np.zeros(shape)

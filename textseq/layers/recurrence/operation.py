@@ -60,6 +60,29 @@ def recur(
     return outputs, tuple(final)
 
 
+def shown(
+    cell: Cell,
+    inputs: Any,
+    weights: tuple[Any, Any, Any],
+    initial_state: tuple[Any, ...],
+    *,
+    mask: Any = None,
+    reverse: bool = False,
+    operands: str = "float32",
+) -> dict[str, Any]:
+    """Returns, by name, the gates and states of each step `(time, batch, units)`; the arguments are those of `recur`.
+
+    At padded steps they are what the step would have made, had it counted.
+    """
+    kernel, recurrent, bias = map(as_tensor, weights)
+    run = _Run(cell, reverse, operands, masked=mask is not None, dropped=False)
+    nothing = ops.ones((1, 1, 1), initial_state[0].dtype)
+    real = nothing if mask is None else ops.cast(mask, nothing.dtype)
+    _, _, kept = run.forward(inputs, kernel, recurrent, bias, real, nothing, initial_state, keep=True)
+    parts = tuple(stacked(part, inputs) for part in kept)
+    return cell.shown(parts[cell.states :], parts[: cell.states])
+
+
 @dataclass(frozen=True)
 class _Run:
     """How a cell is run, and the run forwards."""

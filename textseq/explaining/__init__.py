@@ -1,0 +1,1 @@
+"""Why a classifier said what it said: how much each token moved the label."""

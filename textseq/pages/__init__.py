@@ -1,0 +1,1 @@
+"""Standalone HTML pages with charts as SVG: one file, no network, light and dark."""

@@ -1,0 +1,45 @@
+"""How much memory this process holds, and how much of the accelerator's it has taken."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+_STATM = Path("/proc/self/statm")
+
+
+def resident_bytes() -> int:
+    """Returns the memory that the process holds now; where the system does not say, the most it ever held."""
+    try:
+        return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere
+
+
+def accelerator_bytes() -> int | None:
+    """Returns the bytes in use on the first accelerator; None where there is none or it does not say."""
+    import keras
+
+    try:
+        return _jax() if keras.backend.backend() == "jax" else _tensorflow()
+    except (ImportError, AttributeError, ValueError, RuntimeError):
+        return None
+
+
+def _jax() -> int | None:
+    import jax
+
+    statistics: Any = jax.local_devices()[0].memory_stats()
+    return None if not statistics else int(statistics["bytes_in_use"])
+
+
+def _tensorflow() -> int | None:
+    import tensorflow as tf
+
+    if not tf.config.list_logical_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["current"])

@@ -13,7 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
+import tensorflow as tf
 from local_server import HOST, LocalServer
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from benchmark.sentences import sentences
 
@@ -83,11 +87,6 @@ async def rest(server: LocalServer, text: str) -> AsyncIterator[Ask]:
 @asynccontextmanager
 async def remote_call(server: LocalServer, text: str) -> AsyncIterator[Ask]:
     """Yields what asks over gRPC."""
-    import grpc
-    import tensorflow as tf
-    from tensorflow_serving.apis.predict_pb2 import PredictRequest
-    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
-
     request = PredictRequest(model_spec={"name": server.name})
     request.inputs["text"].CopyFrom(tf.make_tensor_proto([text]))
     own = [("grpc.use_local_subchannel_pool", 1)]  # else all clients share one connection
@@ -104,12 +103,12 @@ async def remote_call(server: LocalServer, text: str) -> AsyncIterator[Ask]:
         yield ask
 
 
-WAYS: dict[str, Connect] = {"REST": rest, "gRPC": remote_call}
+_WAYS: dict[str, Connect] = {"REST": rest, "gRPC": remote_call}
 
 
 def main(server: LocalServer, way: str, clients: int, seconds: float, answer: Path) -> None:
     """Writes what the clients saw into a file."""
-    load = asyncio.run(ask_for(seconds, server, sentences(clients), WAYS[way]))
+    load = asyncio.run(ask_for(seconds, server, sentences(clients), _WAYS[way]))
     answer.write_text(json.dumps(asdict(load)))
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from local_server import LocalServer, ServerError, serving
 
-from benchmark.clients import WAYS
 from benchmark.commands import run
 from benchmark.exports import exported_classifier
 from benchmark.figures import Figure, Figures
@@ -22,6 +21,7 @@ from benchmark.interleaving import Absent
 from benchmark.machine import megabytes_held
 from benchmark.processes import environment
 
+WAYS = ("REST", "gRPC")
 CLIENTS = 32
 _SECONDS, _QUICK_SECONDS = 120.0, 10.0
 _WARM_UP = 0.2  # of the time, before it

@@ -102,3 +102,12 @@ def test_vectors_that_are_added_to_the_outputs_are_not_spared() -> None:
     mine = stack(vectors)
     stack.unprepare()
     np.testing.assert_allclose(mine, stack(vectors), atol=1e-6)
+
+
+@pytest.mark.parametrize("time", [1, 3, 4, 5])
+def test_it_reads_every_step_whatever_their_number(time: int, table: np.ndarray) -> None:
+    stack, row_numbers = built("lstm", causal=False), np.arange(2 * time).reshape(2, time) % 9
+    mask = np.arange(time) < np.array([[time], [max(time - 2, 1)]])
+    before = stack(table[row_numbers], mask=mask)
+    stack.prepare(table)
+    np.testing.assert_allclose(stack(row_numbers, mask=mask), before, atol=1e-6)

@@ -44,7 +44,11 @@ class Cell:
 
     def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
         """Returns the new state, and what the backward pass needs beside the state before."""
-        raise TypeError(f"{type(self).__name__} defines no step.")
+        return self.step_of_sums(tuple(own + other for own, other in zip(projected, recurrent, strict=True)), state)
+
+    def step_of_sums(self, sums: Parts, state: Parts) -> tuple[Parts, Parts]:
+        """Does the same from projection and recurrent product added, which suffices where there is one bias."""
+        raise TypeError(f"{type(self).__name__} defines no step_of_sums.")
 
     def shown(self, saved: Parts, before: Parts) -> dict[str, Any]:
         """Returns, by name, what is worth looking at in what a step kept and in the state before it."""
@@ -63,9 +67,9 @@ class Cell:
 class RNNCell(Cell):
     """h' = tanh(Wx + Uh + b)."""
 
-    def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
+    def step_of_sums(self, sums: Parts, state: Parts) -> tuple[Parts, Parts]:
         """Returns h' and itself."""
-        h = ops.tanh(projected[0] + recurrent[0])
+        h = ops.tanh(sums[0])
         return (h,), (h,)
 
     def shown(self, saved: Parts, before: Parts) -> dict[str, Any]:
@@ -126,9 +130,9 @@ class LSTMCell(Cell):
     states = 2
     saved = 5
 
-    def step(self, projected: Parts, recurrent: Parts, state: Parts) -> tuple[Parts, Parts]:
+    def step_of_sums(self, sums: Parts, state: Parts) -> tuple[Parts, Parts]:
         """Returns h' and c', and the gates and tanh(c')."""
-        i, f, g, o = (own + other for own, other in zip(projected, recurrent, strict=True))
+        i, f, g, o = sums
         i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
         c = f * state[1] + i * g
         tanh_c = ops.tanh(c)

@@ -121,14 +121,15 @@ class RecurrentLayer(keras.layers.Layer):
         )
         return outputs, list(final)
 
-    def prepare(self, table: np.ndarray | None = None) -> None:
+    def prepare(self, table: np.ndarray | None = None, *, apart: bool = True) -> None:
         """Makes the weights of now ready for inference on TensorFlow in float32, which is all it does from now on.
 
         Args:
             table: Rows `(rows, features)` that inputs are the numbers of from now on; None where they stay vectors.
+            apart: Whether each gate has a product of its own; see `PreparedRecurrence`.
         """
         weights = [ops.convert_to_numpy(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
-        self._prepared = PreparedRecurrence(self._equations, *weights, reverse=self.reverse, table=table)
+        self._prepared = PreparedRecurrence(self._equations, *weights, reverse=self.reverse, apart=apart, table=table)
 
     def unprepare(self) -> None:
         """Goes back to the weights as they are trained."""

@@ -1,19 +1,20 @@
 """A recurrent layer's weights as inference on TensorFlow takes them, made ready once rather than at each call.
 
-Kernels are cut by gate. Where the inputs are rows of a table, such as an embedding, the table is multiplied by the
-input kernel beforehand: a step then looks its input projection up, which spares a third of an LSTM's products and more.
+Where the inputs are rows of a table, such as an embedding, the table is multiplied by the input kernel beforehand: a
+step then looks its input projection up, which spares a third of an LSTM's products and more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from textseq.layers.recurrence.cells import Cell, Parts
-from textseq.layers.recurrence.scan import scan, stacked
 
 LARGEST_TABLE = 2**25  # bytes of a table's product, about what a cache holds; larger ones are not made
+_STEPS_A_TURN = 4
 
 
 class PreparedRecurrence:
@@ -25,6 +26,8 @@ class PreparedRecurrence:
         recurrent: `(units, gates·units)`
         bias: In the cell's shape.
         reverse: Whether time runs backwards; the outputs stay in the inputs' order.
+        apart: Whether each gate has a product of its own, for cores that would have nothing else to do. One product
+            for all costs fewer operations, and suits a direction beside which the other runs.
         table: Rows that inputs are taken from, where they are numbers of rows. `(rows, features)`
     """
 
@@ -36,15 +39,17 @@ class PreparedRecurrence:
         bias: np.ndarray,
         *,
         reverse: bool,
+        apart: bool,
         table: np.ndarray | None = None,
     ) -> None:
         self.cell, self.reverse, self.units = cell, reverse, recurrent.shape[0]
-        input_bias, recurrent_bias = cell.input_bias(bias), cell.recurrent_bias(bias)
+        self.apart = apart and cell.gates > 1
         self.looks_up = table is not None
-        self.kernels = self._by_gate(kernel if table is None else table @ kernel + input_bias)
-        self.biases = None if self.looks_up else self._by_gate(input_bias)
-        self.recurrent_kernels = self._by_gate(recurrent)
-        self.recurrent_biases = None if recurrent_bias is None else self._by_gate(recurrent_bias)
+        input_bias, recurrent_bias = cell.input_bias(bias), cell.recurrent_bias(bias)
+        self.kernels = self._blocks(kernel if table is None else table @ kernel + input_bias)
+        self.biases = [] if self.looks_up else self._blocks(input_bias)
+        self.recurrent_kernels = self._blocks(recurrent)
+        self.recurrent_biases = [] if recurrent_bias is None else self._blocks(recurrent_bias)
 
     def __call__(self, inputs: Any, initial_state: tuple[Any, ...], real: Any = None) -> tuple[Any, Parts]:
         """Runs over time.
@@ -59,38 +64,91 @@ class PreparedRecurrence:
         """
         import tensorflow as tf
 
-        recurrent = [tf.convert_to_tensor(kernel) for kernel in self.recurrent_kernels]
+        projected = () if self.looks_up else self._projected(inputs)
 
-        def step(state: Any, now: Any) -> Any:
-            given, *mask = now
-            projected = tuple(tf.gather(rows, given) for rows in self.kernels) if self.looks_up else given
-            before = tuple(tf.matmul(state[0], kernel) for kernel in recurrent)
-            if self.recurrent_biases is not None:
-                before = tuple(part + own for part, own in zip(before, self.recurrent_biases, strict=True))
-            new, _ = self.cell.step(projected, before, state)
-            if mask:  # `Select` copies whole rows; `tf.where` would broadcast the mask over the units
-                pairs = zip(new, state, strict=True)
-                new = tuple(tf.raw_ops.Select(condition=mask[0], x=after, y=skipped) for after, skipped in pairs)
-            return new, (new[0],)
+        def now(place: Any, state: Parts) -> Parts:
+            given = self._looked_up(tf.gather(inputs, place)) if self.looks_up else _slices(projected, place)
+            new = self._step(given, state)
+            if real is None:
+                return new
+            mask = tf.gather(real, place)  # `Select` copies whole rows; `tf.where` would spread the mask over the units
+            pairs = zip(new, state, strict=True)
+            return tuple(tf.raw_ops.Select(condition=mask, x=after, y=skipped) for after, skipped in pairs)
 
-        sequences = (inputs if self.looks_up else self._projected(inputs), *([] if real is None else [real]))
-        final, (outputs,) = scan(step, initial_state, sequences, output_widths=(self.units,), reverse=self.reverse)
-        return stacked(outputs, inputs), final
+        if inputs.shape[0] == 1:
+            final = now(0, initial_state)
+            return final[0][None], final
+        return self._loops(now, initial_state, inputs)
+
+    def _loops(self, now: Callable[[Any, Parts], Parts], state: Parts, inputs: Any) -> tuple[Any, Parts]:
+        """Goes through time several steps a turn, and through what is left one by one; each turn has its price."""
+        import tensorflow as tf
+
+        time, on = tf.shape(inputs)[0], -1 if self.reverse else 1
+        outputs = tf.TensorArray(tf.float32, time, element_shape=(state[0].shape[0], self.units))
+        place = time - 1 if self.reverse else 0
+        for steps in (_STEPS_A_TURN, 1):
+
+            def more(place: Any, *_: Any, steps: int = steps) -> Any:
+                return place >= steps - 1 if self.reverse else place <= time - steps
+
+            def turn(place: Any, state: Parts, outputs: Any, steps: int = steps) -> Any:
+                for _ in range(steps):
+                    state = now(place, state)
+                    outputs = outputs.write(place, state[0])
+                    place += on
+                return place, state, outputs
+
+            place, state, outputs = tf.while_loop(more, turn, (place, state, outputs), parallel_iterations=1)
+        whole = outputs.stack()
+        whole.set_shape((inputs.shape[0], *outputs.element_shape))
+        return whole, state
+
+    def _step(self, given: Parts, state: Parts) -> Parts:
+        """Returns the new state. Variables are read here, in the loop, where a tensor would be handed round."""
+        import tensorflow as tf
+
+        before = tuple(tf.matmul(state[0], kernel) for kernel in self.recurrent_kernels)
+        if self.recurrent_biases:
+            before = tuple(part + bias for part, bias in zip(before, self.recurrent_biases, strict=True))
+            return self.cell.step(self._by_gate(given), self._by_gate(before), state)[0]
+        sums = tuple(part + other for part, other in zip(given, before, strict=True))
+        return self.cell.step_of_sums(self._by_gate(sums), state)[0]
+
+    def _looked_up(self, numbers: Any) -> Parts:
+        import tensorflow as tf
+
+        return tuple(tf.gather(rows, numbers) for rows in self.kernels)
 
     def _projected(self, inputs: Any) -> Parts:
-        """Returns each gate's projection of all steps, its bias added. `(time, batch, units)` each."""
+        """Returns the projections of all steps, biases added. `(time, batch, …)` each."""
         import tensorflow as tf
 
         shape = tf.shape(inputs)
         rows = tf.reshape(inputs, (-1, inputs.shape[-1]))
         return tuple(
-            tf.reshape(tf.matmul(rows, kernel) + bias, (shape[0], shape[1], self.units))
-            for kernel, bias in zip(self.kernels, self.biases or (), strict=True)
+            tf.reshape(tf.matmul(rows, kernel) + bias, (shape[0], shape[1], kernel.shape[-1]))
+            for kernel, bias in zip(self.kernels, self.biases, strict=True)
         )
 
-    def _by_gate(self, weight: np.ndarray) -> list[Any]:
-        """Returns a weight's blocks as variables, which all signatures of an export share."""
+    def _by_gate(self, parts: Parts) -> Parts:
+        if self.apart:
+            return parts
         import tensorflow as tf
 
-        blocks = np.split(np.asarray(weight, "float32"), self.cell.gates, axis=-1)
+        return tuple(tf.split(parts[0], self.cell.gates, -1))
+
+    def _blocks(self, weight: np.ndarray) -> list[Any]:
+        """Returns a weight, whole or by gate, as variables, which all signatures of an export share."""
+        import tensorflow as tf
+
+        blocks = np.split(np.asarray(weight, "float32"), self.cell.gates if self.apart else 1, axis=-1)
         return [tf.Variable(np.ascontiguousarray(block), trainable=False) for block in blocks]
+
+
+def _slices(sequences: Sequence[Any], place: Any) -> Parts:
+    """Returns what stands at one place in time; slices of the first axis are no copies."""
+    import tensorflow as tf
+
+    begin = tf.reshape(place, (1,))
+    return tuple(tf.strided_slice(sequence, begin, begin + 1, shrink_axis_mask=1) for sequence in sequences)

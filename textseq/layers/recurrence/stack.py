@@ -139,7 +139,7 @@ class RecurrentStack(keras.layers.Layer):
         looks_up = table is not None and self._may_look_up(table)
         for number, directions in enumerate(self.layers):
             for layer in directions:
-                layer.prepare(table if looks_up and number == 0 else None)
+                layer.prepare(table if looks_up and number == 0 else None, apart=self.causal)
         return looks_up
 
     def unprepare(self) -> None:

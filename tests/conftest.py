@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
@@ -78,23 +77,16 @@ def story_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def made_runs() -> ModuleType:
     """The module that makes run directories without a model."""
-    return beside("made_runs")
+    import made_runs
+
+    return made_runs
 
 
 @pytest.fixture(scope="session")
 def browsers() -> ModuleType:
     """The module that drives a real browser; skips where there is none."""
-    module = beside("browsers")
-    if module.CHROMIUM is None:
+    import browsers
+
+    if browsers.CHROMIUM is None:
         pytest.skip("there is no chromium on this machine")
-    return module
-
-
-def beside(name: str) -> ModuleType:
-    """Imports a module that lies beside this file."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return browsers

@@ -167,8 +167,7 @@ def test_files_are_short_and_named_for_what_they_hold(folder: str) -> None:
     assert paths
     for path in paths:
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        limit = 400 if folder == "tests" else 300
-        assert lines <= limit, f"{path} has {lines} lines"
+        assert lines <= 300, f"{path} has {lines} lines"
         assert path.stem not in VAGUE, path
 
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
+import faulty
 import keras
 import pytest
 
 from textseq.registry import encoders
 from textseq.testing import EncoderFaultError, check_encoder, examine_encoder
-
-# tests/ is no package; the file beside this one is loaded by its path.
-_spec = importlib.util.spec_from_file_location("faulty", Path(__file__).with_name("faulty.py"))
-assert _spec is not None
-assert _spec.loader is not None
-faulty = importlib.util.module_from_spec(_spec)
-sys.modules["faulty"] = faulty
-_spec.loader.exec_module(faulty)
 
 NAMES = encoders.names()
 VARIANTS: dict[str, list[dict[str, Any]]] = {

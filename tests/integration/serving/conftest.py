@@ -76,13 +76,9 @@ def running(folder: Path, *options: str) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def saved_models() -> ModuleType:
     """The module that writes SavedModels; it imports TensorFlow."""
-    path = Path(__file__).with_name("saved_models.py")
-    spec = importlib.util.spec_from_file_location("saved_models", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    import saved_models
+
+    return saved_models
 
 
 @pytest.fixture(scope="session")

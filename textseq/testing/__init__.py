@@ -7,6 +7,7 @@ A shape says little of a sequence encoder: one that looks ahead, lets padding co
 shape too. Each check below feeds numbers and compares numbers.
 """
 
-from textseq.testing.contract import EncoderFaultError, Finding, check_encoder, examine_encoder
+from textseq.testing.contract import EncoderFaultError, check_encoder, examine_encoder
+from textseq.testing.findings import ContractError, Finding
 
-__all__ = ["EncoderFaultError", "Finding", "check_encoder", "examine_encoder"]
+__all__ = ["ContractError", "EncoderFaultError", "Finding", "check_encoder", "examine_encoder"]

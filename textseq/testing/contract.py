@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from textseq.encoder import Encoder
-from textseq.errors import TextseqError, UsageError
+from textseq.errors import UsageError
 from textseq.registry import encoders
-from textseq.testing.checks import ENCODER_CHECKS, quickly
+from textseq.testing.checks import ENCODER_CHECKS, FIRST, Check, quickly, title
 from textseq.testing.comparing import Fault
+from textseq.testing.findings import ContractError, Finding, raise_faults
 from textseq.testing.subject import Subject
 
+_BASE = "it is an encoder"
 
-class EncoderFaultError(TextseqError, AssertionError):
+
+class EncoderFaultError(ContractError):
     """An encoder breaks the contract; the text has a line for each fault."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        check: What has to hold, such as "padding changes nothing".
-        fault: What was seen instead; None where it holds.
-    """
-
-    check: str
-    fault: str | None = None
 
 
 def check_encoder(encoder: str | type[Encoder], units: int = 16, **arguments: Any) -> list[Finding]:
@@ -42,36 +33,59 @@ def check_encoder(encoder: str | type[Encoder], units: int = 16, **arguments: An
         What was checked.
 
     Raises:
-        EncoderFaultError: Something does not hold; names every fault.
+        EncoderFaultError: Something does not hold; names every fault, each with the smallest example found.
     """
     findings = examine_encoder(encoder, units, **arguments)
-    faults = [f"  {finding.check}: {finding.fault}" for finding in findings if finding.fault]
-    if faults:
-        name = encoder if isinstance(encoder, str) else encoder.__name__
-        raise EncoderFaultError(f"encoder '{name}' breaks the contract:\n" + "\n".join(faults))
+    name = encoder if isinstance(encoder, str) else encoder.__name__
+    raise_faults(EncoderFaultError, f"encoder '{name}'", findings)
     return findings
 
 
 def examine_encoder(encoder: str | type[Encoder], units: int = 16, **arguments: Any) -> list[Finding]:
     """Runs every check of `check_encoder` and returns what each found, faults included."""
-    subject = Subject(encoders.get(encoder) if isinstance(encoder, str) else encoder, units, arguments)
-    findings = []
-    for check in ENCODER_CHECKS:
-        for causal in (False, True):
-            name = f"{_title(check)} (causal={str(causal).lower()})"
-            try:
-                with quickly(check):
-                    check(subject, causal)
-            except Fault as fault:
-                findings.append(Finding(name, str(fault)))
-            except UsageError as error:
-                findings.append(Finding(name, f"refused: {error}"))
-            except Exception as error:
-                findings.append(Finding(name, f"{type(error).__name__}: {str(error).splitlines()[0]}"))
-            else:
-                findings.append(Finding(name))
-    return findings
+    return list(encoder_findings(encoders.get(encoder) if isinstance(encoder, str) else encoder, units, arguments))
 
 
-def _title(check: Any) -> str:
-    return check.__name__.strip("_").replace("_", " ")
+def encoder_findings(
+    cls: Any, units: int, arguments: dict[str, Any], checks: Iterable[Check] = ENCODER_CHECKS
+) -> Iterator[Finding]:
+    """Yields what each check finds, as it ends: without causal and with it.
+
+    Args:
+        cls: The class; one that is no `Encoder` is told so, and no more.
+        units: Width to make it with.
+        arguments: More of its constructor's arguments.
+        checks: Which to run.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Encoder)):
+        yield Finding(_BASE, f"{getattr(cls, '__qualname__', cls)} is no subclass of textseq.encoder.Encoder")
+        return
+    yield Finding(_BASE)
+    subject = Subject(cls, units, arguments)
+    for check in checks:
+        found = [_finding(check, subject, causal) for causal in (False, True)]
+        yield from found
+        if check is FIRST and any(finding.fault for finding in found):
+            return
+
+
+def _finding(check: Callable[[Subject, bool], None], subject: Subject, causal: bool) -> Finding:
+    try:
+        with quickly(check):
+            check(subject, causal)
+    except Fault as fault:
+        return Finding(title(check), str(fault), causal)
+    except UsageError as error:
+        return Finding(title(check), f"refused: {error}", causal)
+    except Exception as error:
+        return Finding(title(check), f"{type(error).__name__}: {_first_line(error)}", causal)
+    return Finding(title(check), None, causal)
+
+
+def _first_line(error: Exception) -> str:
+    """Returns what an error says first; Keras and TensorFlow put the name of the call before it, and colours."""
+    text = re.sub(r"\x1b\[\d*m|\{\{function_node [^}]*\}\} ?", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
+    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
+        return lines[1]
+    return lines[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from keras import ops
 
 from textseq.encoder import Encoder
 from textseq.errors import UsageError
+from textseq.signatures import inspect_class
 from textseq.testing.comparing import array
 
 ROWS, TIME, FEATURES = 4, 7, 8
@@ -29,22 +31,42 @@ class Subject:
 
     def __post_init__(self) -> None:
         self.inputs = np.random.default_rng(7).normal(size=(ROWS, TIME, FEATURES)).astype("float32")
+        self._made: dict[bool, Any] = {}
 
     @property
     def mask(self) -> np.ndarray:
         """Row 0 is full, the others end earlier. `(batch, time)`."""
         return np.arange(TIME)[None] < np.array(self.lengths)[:, None]
 
+    @property
+    def dropouts(self) -> list[str]:
+        """The arguments that are fractions to drop."""
+        return [argument.name for argument in inspect_class(self.cls).arguments if "dropout" in argument.name]
+
+    def first(self, time: int, rows: int = 1) -> np.ndarray:
+        """Returns the beginning of the first rows. `(rows, time, features)`."""
+        return self.inputs[:rows, :time]
+
+    def unbuilt(self, causal: bool, *, seed: int = 0, **more: Any) -> Any:
+        """Makes one without weights."""
+        keras.utils.set_random_seed(seed)
+        return self.cls(self.units, **{**self.arguments, "causal": causal, **more})
+
     def make(self, causal: bool, *, seed: int = 0, stirred: bool = True, **more: Any) -> Any:
         """Makes and builds one; stirred, no weight is left at 0, where faults would not show."""
-        keras.utils.set_random_seed(seed)
-        made = self.cls(self.units, **{**self.arguments, "causal": causal, **more})
+        made = self.unbuilt(causal, seed=seed, **more)
         made(self.inputs)
         generator = np.random.default_rng(seed)
         for weight in made.trainable_variables if stirred else ():
             noise = generator.normal(size=weight.shape, scale=0.1)
             weight.assign(array(weight) + noise)
         return made
+
+    def made(self, causal: bool) -> Any:
+        """Returns one that checks share, stirred; its weights are not to be changed."""
+        if causal not in self._made:
+            self._made[causal] = self.make(causal)
+        return self._made[causal]
 
     def state(self, encoder: Any, rows: int = ROWS) -> Any:
         """Returns the state before the first token; None where the encoder carries none."""
@@ -64,6 +86,23 @@ class Holder(keras.Model):
     def call(self, inputs: Any) -> Any:
         """Returns its outputs."""
         return self.encoder(inputs)
+
+
+@contextmanager
+def variables_made() -> Iterator[list[Any]]:
+    """Yields a list that grows by each `keras.Variable` that is made meanwhile."""
+    made: list[Any] = []
+    original = keras.Variable.__init__
+
+    def noted(self: Any, *arguments: Any, **more: Any) -> None:
+        original(self, *arguments, **more)
+        made.append(self)
+
+    keras.Variable.__init__ = noted
+    try:
+        yield made
+    finally:
+        keras.Variable.__init__ = original
 
 
 def gradients(encoder: Any, subject: Subject, direction: np.ndarray) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A classifier in other runtimes: each loads it without TensorFlow, takes raw strings and answers as the SavedModel."""
+"""A classifier in other runtimes: each loads it without TensorFlow and answers as the SavedModel, of texts or ids."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from textseq.export.session import Session
 
 # Of several lengths, so that rows are padded; NUL, which bindings cut texts at, is left out.
 MIXED = ["an old cat", "the new drill is here and there we saw a hammer", "", " ", "猫と犬 🙂", "\ufffd", "cat " * 500]
+
+
+BESIDE: dict[str, set[str]] = {"onnx": set(), "openvino": {"model.bin"}, "tflite": {"tokenizer"}}
 
 
 def needs(name: str) -> Any:
@@ -65,6 +68,22 @@ def served(exported_classifier: Path) -> dict[str, np.ndarray]:
     return session.run()[0]
 
 
+def alone_only(item: Any, made: Any, served: dict[str, np.ndarray], run: Any) -> None:
+    """A client with the tokenizer beside the model and nothing else of the run."""
+    from textseq.data.tokenizers.base import load_tokenizer
+
+    from textseq.export.runtimes.process import call
+
+    tokenizer = load_tokenizer(Path(made["path"]) / "tokenizer")
+    about = json.loads((Path(made["path"]) / "textseq.json").read_text())
+    ids = [list(map(int, row))[: about["max_length"]] or [1] for row in tokenizer.encode(MIXED)]
+    request = {"model": f"{made['path']}/{item.model}", "blocks": [{"token_ids": [row]} for row in ids]}
+    rows = [answer["probabilities"][0] for answer in call(item.name, "answer", request)["answers"]]
+    np.testing.assert_allclose(rows, served["probabilities"], atol=1e-5)
+    decided = [run.labels.names[place] for place in np.argmax(rows, axis=1)]
+    assert decided == [label.decode() for label in served["label"]]
+
+
 @pytest.mark.slow
 def test_texts_of_many_lengths_are_answered_alike_together_and_alone(
     converted: Any, served: dict[str, np.ndarray], run: Any
@@ -72,6 +91,9 @@ def test_texts_of_many_lengths_are_answered_alike_together_and_alone(
     from textseq.export.runtimes.process import call
 
     item, made = converted
+    if item.reads != "texts":
+        alone_only(item, made, served, run)
+        return
     blocks = [{"text": MIXED}, *({"text": [text]} for text in MIXED)]
     together, *alone = call(item.name, "answer", {"model": f"{made['path']}/{item.model}", "blocks": blocks})["answers"]
     np.testing.assert_allclose(together["probabilities"], served["probabilities"], atol=1e-5)
@@ -91,9 +113,12 @@ def test_a_converted_model_says_what_it_is(converted: Any, exported_classifier: 
     assert [path.name for path in folder.iterdir()] == ["1"]
     assert [path.name for path in exported_classifier.iterdir()] == ["1"]  # what the server watches is as it was
     names = {path.name for path in (folder / "1").iterdir()}
-    assert names == {item.model, "textseq.json"} | ({"model.bin"} if item.name == "openvino" else set())
+    assert names == {item.model, "textseq.json", *BESIDE[item.name]}
     said = json.loads((folder / "1" / "textseq.json").read_text())
-    assert (said["labels"]["names"], said["inputs"]) == (["animal", "tool"], ["text"])
+    assert (said["labels"]["names"], said["inputs"]) == (
+        ["animal", "tool"],
+        ["text"] if item.reads == "texts" else ["token_ids"],
+    )
     gate = said["gate"]
     assert (gate["held_out"], gate["split"]) == (100, "test")
     cut = [text for text in texts.texts if not item.takes(text.decode("utf-8", "replace"))]

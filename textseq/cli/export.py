@@ -30,9 +30,14 @@ FORMAT_NAMES = (SAVED_MODEL, *FORMATS)
     "formats",
     multiple=True,
     type=click.Choice(FORMAT_NAMES),
-    help="Convert a classifier too, to OUT.<format>/<version>; repeatable. The SavedModel is always made.",
+    help="Convert a classifier too, to OUT.<format>/<version>; repeatable. The SavedModel is always made. "
+    "tflite takes token ids, the others raw strings.",
 )
-@click.option("--int8", is_flag=True, help="Also an ONNX model with 8-bit weights, to OUT.onnx-int8/<version>.")
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="Models of 8-bit weights too, to OUT.<format>-int8/<version>; of onnx and tflite.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @plugin_option
 @click.option("--in-this-process", is_flag=True, hidden=True)

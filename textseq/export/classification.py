@@ -43,6 +43,17 @@ class ClassifierEndpoints:
         predict = self._predict()
         return [predict.renamed("serving_default"), predict, self._classify(), self._token_ids(), self._embed()]
 
+    def probabilities(self, batch: Tensors) -> Any:
+        """Returns the probabilities of the classes. `(batch, classes)`.
+
+        Args:
+            batch: `token_ids` and, of pairs, `segment_ids`. `(batch, time)`
+        """
+        logits = self._model(_model_inputs(batch), training=False)
+        if self._multi:
+            return tf.sigmoid(logits)
+        return tf.nn.softmax(logits if self._temperature == 1 else logits / self._temperature)
+
     def _predict(self) -> Endpoint:
         outputs = {
             "probabilities": "Of each class, in the order of `labels`. (batch, classes)",
@@ -55,7 +66,7 @@ class ClassifierEndpoints:
         return Endpoint("predict", "Says which class a text is of.", self._texts(), outputs, self._answers)
 
     def _answers(self, inputs: Tensors) -> Tensors:
-        probabilities = self._probabilities(self._batch(inputs))
+        probabilities = self.probabilities(self._batch(inputs))
         answers = {"probabilities": probabilities, "labels": self._labels(probabilities)}
         if self._multi:
             answers["predicted"] = probabilities >= self._threshold
@@ -67,7 +78,7 @@ class ClassifierEndpoints:
         features = {item.spec.name: tf.io.FixedLenFeature([], tf.string) for item in self._texts()}
 
         def function(inputs: Tensors) -> Tensors:
-            scores = self._probabilities(self._batch(tf.io.parse_example(inputs["inputs"], features)))
+            scores = self.probabilities(self._batch(tf.io.parse_example(inputs["inputs"], features)))
             return {"classes": self._labels(scores), "scores": scores}
 
         example = tf.train.Example()
@@ -112,12 +123,6 @@ class ClassifierEndpoints:
         second = self._encode(inputs["text_pair"])
         token_ids, segment_ids, length = padded_pairs(ids, second, self._max_length, self._truncate)
         return {"token_ids": token_ids, "segment_ids": segment_ids, "length": length}
-
-    def _probabilities(self, batch: Tensors) -> Any:
-        logits = self._model(_model_inputs(batch), training=False)
-        if self._multi:
-            return tf.sigmoid(logits)
-        return tf.nn.softmax(logits if self._temperature == 1 else logits / self._temperature)
 
     def _labels(self, probabilities: Any) -> Any:
         rows = tf.shape(probabilities)[0]

@@ -1,4 +1,7 @@
-"""Texts to a converted model and back, in the gate's blocks: some alone, the others with texts of like length."""
+"""Texts to a converted model and back, in the gate's blocks: some alone, the others with texts of like length.
+
+A model of token ids gets them as the tokenizer beside it makes them, each text alone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from textseq.data.batches import padded
 from textseq.evaluation.loading import Run
 from textseq.export.gate import blocks_of
 from textseq.export.held_out import CheckedTexts
@@ -51,15 +55,10 @@ def ask(item: RuntimeFormat, model: Path, run: Run, texts: CheckedTexts) -> Repl
     Raises:
         RunFailedError: It does not load, or fails at a text.
     """
-    blocks = blocks_of(texts)
-    firsts, seconds = _read(texts.texts), _read(texts.pairs or [])
-    sent = [{"text": [firsts[row] for row in rows]} for rows in blocks]
-    if texts.pairs is not None:
-        sent = [
-            {**block, "text_pair": [seconds[row] for row in rows]} for block, rows in zip(sent, blocks, strict=True)
-        ]
+    blocks: list[Any] = blocks_of(texts) if item.reads == "texts" else [[row] for row in range(len(texts.texts))]
+    sent = _texts(texts, blocks) if item.reads == "texts" else _token_ids(run, texts)
     reply = call(item.name, "answer", {"model": str(model), "blocks": sent})
-    answers: dict[str, list[Any]] = {name: [None] * len(firsts) for name in reply["outputs"]}
+    answers: dict[str, list[Any]] = {name: [None] * len(texts.texts) for name in reply["outputs"]}
     for rows, block in zip(blocks, reply["answers"], strict=True):
         for name, values in block.items():
             for row, value in zip(rows, values, strict=True):
@@ -67,6 +66,28 @@ def ask(item: RuntimeFormat, model: Path, run: Run, texts: CheckedTexts) -> Repl
     probabilities = np.array(answers["probabilities"], np.float32)
     decided = _decided(run, probabilities, answers)
     return Replies(probabilities, decided, reply["inputs"], reply["outputs"], reply["packages"])
+
+
+def _texts(texts: CheckedTexts, blocks: list[Any]) -> list[dict[str, list[str]]]:
+    columns = {"text": _read(texts.texts)}
+    if texts.pairs is not None:
+        columns["text_pair"] = _read(texts.pairs)
+    return [{name: [column[row] for row in rows] for name, column in columns.items()} for rows in blocks]
+
+
+def _token_ids(run: Run, texts: CheckedTexts) -> list[dict[str, Any]]:
+    """Returns the ids of each text, and of pairs which text each is of; as a client makes them with the tokenizer."""
+    task: Any = run.task
+    firsts = [np.asarray(ids) for ids in run.tokenizer.encode(_read(texts.texts))]
+    pairs = run.tokenizer.encode(_read(texts.pairs)) if texts.pairs is not None else []
+    rows: list[dict[str, Any]] = []
+    for row, first in enumerate(firsts):
+        second = [np.asarray(pairs[row])] if texts.pairs is not None else None
+        batch = padded([first], second, size=1, max_length=task.max_length, truncate=task.truncate)
+        length = np.count_nonzero(batch["token_ids"][0])
+        columns = [name for name in ("token_ids", "segment_ids") if name in batch]
+        rows.append({name: np.asarray(batch[name])[:, :length].tolist() for name in columns})
+    return rows
 
 
 def _decided(run: Run, probabilities: np.ndarray, answers: dict[str, list[Any]]) -> list[Any]:

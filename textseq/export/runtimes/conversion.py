@@ -10,7 +10,7 @@ from typing import Any
 from textseq.errors import RunFailedError, problem
 from textseq.evaluation.loading import Run
 from textseq.export.runtimes.formats import RuntimeFormat
-from textseq.export.runtimes.graph import predict_function
+from textseq.export.runtimes.graph import predict_function, probabilities_function
 from textseq.export.runtimes.process import call
 
 _OPSET = 18  # of 2022; runtimes of the last three years know it
@@ -30,6 +30,25 @@ def convert(item: RuntimeFormat, run: Run, temperature: float, path: Path) -> No
         RunFailedError: The converter fails.
     """
     _WRITERS[item.name](run, temperature, path)
+
+
+def shrink(item: RuntimeFormat, run: Run, temperature: float, exact: Path, path: Path) -> None:
+    """Writes the model with 8-bit weights.
+
+    Args:
+        item: The format, one that shrinks.
+        run: As for `convert`.
+        temperature: As for `convert`.
+        exact: What `convert` wrote.
+        path: The smaller model's file, in a folder that is there.
+
+    Raises:
+        RunFailedError: The converter fails.
+    """
+    if item.name == "tflite":
+        _tflite(run, temperature, path, int8=True)
+    else:
+        call(item.name, "shrink", {"model": str(exact), "to": str(path)})
 
 
 def _onnx(run: Run, temperature: float, path: Path) -> None:
@@ -68,4 +87,28 @@ def _openvino(run: Run, temperature: float, path: Path) -> None:
     frozen.unlink()
 
 
-_WRITERS: dict[str, Callable[[Run, float, Path], Any]] = {"onnx": _onnx, "openvino": _openvino}
+def _tflite(run: Run, temperature: float, path: Path, *, int8: bool = False) -> None:
+    """Weights of 8 bits are made by the converter alone; products with them are still of single precision."""
+    import tensorflow as tf
+
+    function = probabilities_function(run, temperature)
+    module = tf.Module()
+    module.kept = [variable.value for variable in run.model.variables]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+    if int8:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    try:
+        path.write_bytes(converter.convert())
+    except Exception as error:  # of any kind, as above
+        wrong = f"TensorFlow Lite's converter cannot convert the model ({type(error).__name__}: {_first_line(error)})"
+        raise RunFailedError(
+            problem("--format tflite", wrong, way_out="No TensorFlow Lite was published; the SavedModel is")
+        ) from error
+    run.tokenizer.save(path.with_name("tokenizer"))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")
+
+
+_WRITERS: dict[str, Callable[[Run, float, Path], Any]] = {"onnx": _onnx, "openvino": _openvino, "tflite": _tflite}

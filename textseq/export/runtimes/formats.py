@@ -6,12 +6,13 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from textseq.errors import UsageError, problem
 
 SAVED_MODEL = "savedmodel"
 INT8 = "-int8"  # at the end of a folder's name
-# A runtime has SentencePiece, but no table of words and no way from a string to its bytes.
+# Runtimes that take texts have SentencePiece, but no table of words and no way from a string to its bytes.
 _UNFIT_TOKENIZERS = {"words": "a table of words", "bytes": "the bytes of a string"}
 
 
@@ -24,8 +25,9 @@ class RuntimeFormat:
         title: As sentences have it.
         model: The file that a runtime loads.
         packages: What must be installed; the extra of the same name has it all.
-        takes: Whether the runtime's Python binding hands a text over as it is. Both end or cut some at NUL.
+        takes: Whether the runtime's Python binding hands a text over as it is; those of strings cut some at NUL.
         shrinks: Whether weights can be made 8-bit integers.
+        reads: What the model takes: raw texts, or the ids that a tokenizer beside it makes of them.
     """
 
     name: str
@@ -34,6 +36,7 @@ class RuntimeFormat:
     packages: tuple[str, ...]
     takes: Callable[[str], bool]
     shrinks: bool
+    reads: Literal["texts", "token ids"] = "texts"
 
 
 FORMATS = {
@@ -53,6 +56,15 @@ FORMATS = {
         lambda text: not text.endswith("\x00"),
         False,
     ),
+    "tflite": RuntimeFormat(
+        "tflite",
+        "TensorFlow Lite",
+        "model.tflite",
+        ("ai_edge_litert",),
+        lambda text: True,
+        True,
+        "token ids",
+    ),
 }
 
 
@@ -70,15 +82,14 @@ def chosen(names: Sequence[str], *, int8: bool) -> list[RuntimeFormat]:
                 problem(f"--format {item.name}", "needs packages that are missing", received=missing, way_out=way_out)
             )
     if int8 and not any(item.shrinks for item in formats):
-        wrong = "makes 8-bit weights for ONNX only"
-        raise UsageError(
-            problem("--int8", wrong, received=[item.name for item in formats], way_out="Add --format onnx")
-        )
+        wrong = "makes 8-bit weights for ONNX and TensorFlow Lite only"
+        way_out = "Add --format onnx or --format tflite"
+        raise UsageError(problem("--int8", wrong, received=[item.name for item in formats], way_out=way_out))
     return formats
 
 
 def refuse_unfit(formats: Sequence[RuntimeFormat], *, task: str, classifies: bool, tokenizer: str) -> None:
-    """Refuses runs that no runtime can run from raw strings.
+    """Refuses runs that a runtime cannot run from what it reads.
 
     Args:
         formats: Those wanted.
@@ -95,9 +106,9 @@ def refuse_unfit(formats: Sequence[RuntimeFormat], *, task: str, classifies: boo
                 f"{item.title} is made from classifiers only; a language model's loops and states cannot be converted"
             )
             raise UsageError(problem(f"--format {item.name}", wrong, received=task, way_out="Serve the SavedModel"))
-        if tokenizer in _UNFIT_TOKENIZERS:
+        if item.reads == "texts" and tokenizer in _UNFIT_TOKENIZERS:
             wrong = f"{item.title} has no operation for {_UNFIT_TOKENIZERS[tokenizer]}, which the tokenizer needs"
-            way_out = "Train with tokenizer.name: sentencepiece, or serve the SavedModel"
+            way_out = "Train with tokenizer.name: sentencepiece, take --format tflite, or serve the SavedModel"
             raise UsageError(problem(f"--format {item.name}", wrong, received=tokenizer, way_out=way_out))
 
 

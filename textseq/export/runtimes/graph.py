@@ -1,7 +1,7 @@
-"""A classifier's `predict` as one function of strings that converters understand.
+"""A classifier as one function that converters understand: of strings, or of token ids where a runtime has no strings.
 
-It differs from the SavedModel's in what they do not: TensorFlow's op that makes UTF-8 valid is left out, so texts have
-to be valid already; and OpenVINO recognises SentencePiece by the sparse tensor its ids are turned into.
+The one of strings differs from the SavedModel's in what they do not: TensorFlow's op that makes UTF-8 valid is left
+out, so texts have to be valid already; and OpenVINO recognises SentencePiece by the sparse tensor its ids become.
 """
 
 from __future__ import annotations
@@ -46,6 +46,28 @@ def predict_function(
     with outputs_as_made():
         function.get_concrete_function()
     function.owned = owned  # tables live as long as it does
+    return function
+
+
+def probabilities_function(run: Run, temperature: float) -> Any:
+    """Returns the traced `tf.function` from one text's `token_ids` (1, time) to its `probabilities` (1, classes).
+
+    Of pairs it takes `segment_ids` too. One text at a time: TensorFlow Lite wants the steps' shape to be known.
+
+    Args:
+        run: A classification run on TensorFlow.
+        temperature: Of a calibrated classifier.
+    """
+    endpoints = ClassifierEndpoints(run, run.tokenizer.graph_encoder(), temperature=temperature)
+    names = ["token_ids", *(["segment_ids"] if run.config.data.text_pair is not None else [])]
+
+    def answer(*ids: Any) -> dict[str, Any]:
+        return {"probabilities": endpoints.probabilities(dict(zip(names, ids, strict=True)))}
+
+    signature = [tf.TensorSpec([1, None], tf.int32, name=name) for name in names]
+    function = tf.function(answer, input_signature=signature, autograph=False)
+    with outputs_as_made():
+        function.get_concrete_function()
     return function
 
 

@@ -14,9 +14,8 @@ from textseq.export.held_out import CheckedTexts, whole_split
 from textseq.export.recorded import hits_of
 from textseq.export.runtimes.asking import Replies, ask, sendable
 from textseq.export.runtimes.comparison import compare, saved_model_answers
-from textseq.export.runtimes.conversion import convert
+from textseq.export.runtimes.conversion import convert, shrink
 from textseq.export.runtimes.formats import INT8, RuntimeFormat, folder_of
-from textseq.export.runtimes.process import call
 from textseq.export.versions import workspace
 from textseq.files import sync
 
@@ -65,7 +64,7 @@ def _shrunk(item: RuntimeFormat, run: Run, exact: Path, texts: CheckedTexts, tem
     with workspace(folder) as beside:
         beside.mkdir()
         small = beside / item.model
-        call(item.name, "shrink", {"model": str(exact / item.model), "to": str(small)})
+        shrink(item, run, temperature, exact / item.model, small)
         said: dict[str, Any] = {"bytes": small.stat().st_size, "bytes_before": (exact / item.model).stat().st_size}
         replies, before = ask(item, small, run, texts), ask(item, exact / item.model, run, texts)
         said["largest_probability_difference"] = float(np.abs(replies.probabilities - before.probabilities).max())
@@ -91,6 +90,7 @@ def _describe(
     folder: Path, item: RuntimeFormat, run: Run, temperature: float, replies: Replies, **checked: dict[str, Any]
 ) -> None:
     labels = None if run.labels is None else {"names": list(run.labels.names), "multi": run.labels.multi}
+    task: Any = run.task
     about = {
         "format_version": FORMAT_VERSION,
         "format": item.name,
@@ -100,6 +100,8 @@ def _describe(
         "temperature": temperature,
         "inputs": replies.inputs,
         "outputs": replies.outputs,
+        "max_length": task.max_length,
+        "truncate": task.truncate,
         **checked,
         "packages": replies.packages,
     }

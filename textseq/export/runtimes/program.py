@@ -78,6 +78,21 @@ def _openvino_answers(asked: dict[str, Any]) -> dict[str, Any]:
     return {"inputs": inputs, "outputs": names, "answers": answers, "packages": _versions(packages)}
 
 
+def _tflite_answers(asked: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(asked["model"])
+    predict = interpreter.get_signature_runner()
+    names = list(predict.get_output_details())
+    answers = []
+    for block in asked["blocks"]:
+        found = predict(**{name: np.array(ids, np.int32) for name, ids in block.items()})
+        answers.append({name: found[name].tolist() for name in names})
+    inputs = list(predict.get_input_details())
+    return {"inputs": inputs, "outputs": names, "answers": answers, "packages": _versions(("ai-edge-litert",))}
+
+
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {package: version(package) for package in packages}
 
@@ -87,6 +102,7 @@ _ACTIONS = {
     ("onnx", "shrink"): _onnx_shrink,
     ("openvino", "convert"): _openvino_convert,
     ("openvino", "answer"): _openvino_answers,
+    ("tflite", "answer"): _tflite_answers,
 }
 
 if __name__ == "__main__":

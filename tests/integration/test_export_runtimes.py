@@ -71,7 +71,6 @@ def served(exported_classifier: Path) -> dict[str, np.ndarray]:
 def alone_only(item: Any, made: Any, served: dict[str, np.ndarray], run: Any) -> None:
     """A client with the tokenizer beside the model and nothing else of the run."""
     from textseq.data.tokenizers.base import load_tokenizer
-
     from textseq.export.runtimes.process import call
 
     tokenizer = load_tokenizer(Path(made["path"]) / "tokenizer")

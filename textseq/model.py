@@ -91,9 +91,19 @@ def compiled(model: keras.Model, function: Callable[..., Any], *, jit: bool = Fa
 def _compiled_jax(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
     import jax
 
+    def whole() -> list[Any]:
+        return [variable for variable in model.variables if _here(variable.value) is not None]
+
     @jax.jit
     def stateless(values: list[Any], *arguments: Any) -> Any:
-        with keras.StatelessScope(state_mapping=list(zip(model.variables, values, strict=True))):
+        with keras.StatelessScope(state_mapping=list(zip(whole(), values, strict=True))):
             return function(*arguments)
 
-    return lambda *arguments: stateless([variable.value for variable in model.variables], *arguments)
+    return lambda *arguments: stateless([_here(variable.value) for variable in whole()], *arguments)
+
+
+def _here(value: Any) -> Any:
+    """Returns this process's own copy of a value that several processes hold; None where each holds a part of it."""
+    if getattr(value, "is_fully_addressable", True):
+        return value
+    return value.addressable_data(0) if value.is_fully_replicated else None

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from textseq.cli.options import backend_option, begin, plugin_option, set_option
+from textseq.cli.processes import Processes, distributed_options, prepare_in_step
 
 
 @click.command()
@@ -23,6 +24,7 @@ from textseq.cli.options import backend_option, begin, plugin_option, set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--report/--no-report", default=True, help="Whether to make report.html at the end. Default: yes.")
+@distributed_options
 def train(
     config_path: Path,
     overrides: tuple[str, ...],
@@ -34,12 +36,14 @@ def train(
     as_json: bool,
     quiet: bool,
     report: bool,
+    **distributed: Any,
 ) -> None:
     """Trains the model that CONFIG describes.
 
     Example: textseq train configs/classification/sst2-lstm.yaml --set training.epochs=3 --run-dir runs/sst2
     """
-    begin(plugins=plugins, backend=backend)
+    processes = Processes(**distributed)
+    begin(plugins=plugins, backend=processes.backend(backend))
     from textseq.config import load_config
     from textseq.rundir import RunDirectory
 
@@ -48,13 +52,16 @@ def train(
     if dry_run:
         _dry_run(config)
         return
-    RunDirectory(run_dir).refuse_if_taken(overwrite=overwrite)
-    scores = _train(config, config_path, run_dir, overwrite=overwrite, quiet=quiet, report=report)
-    _show(scores, run_dir, as_json=as_json)
+    with processes.together(config, run_dir) as (shard, own_dir):
+        RunDirectory(own_dir).refuse_if_taken(overwrite=overwrite)
+        alone = {"quiet": quiet or shard.index > 0, "report": report and shard.index == 0}
+        scores = _train(config, config_path, own_dir, shard, overwrite=overwrite, **alone)
+    if shard.index == 0:
+        _show(scores, run_dir, as_json=as_json)
 
 
 def _train(
-    config: Any, config_path: Path, run_dir: Path, *, overwrite: bool, quiet: bool, report: bool
+    config: Any, config_path: Path, run_dir: Path, shard: Any, *, overwrite: bool, quiet: bool, report: bool
 ) -> dict[str, Any]:
     """Does everything that may be refused before it makes, or clears, the run directory."""
     from textseq.cli.afterwards import leave_report
@@ -63,11 +70,11 @@ def _train(
     from textseq.plugins import provenance
     from textseq.rundir import RunDirectory
     from textseq.training.environment import environment
-    from textseq.training.trainer import build, prepare, record, train
+    from textseq.training.trainer import build, record, train
 
     say = _silence if quiet else _say
     as_written = config_path.read_text(encoding="utf-8")
-    task, prepared = prepare(config, say)
+    task, prepared = prepare_in_step(config, say, shard)
     for line in lines(prepared.audit):
         say(f"  {line}")
     ready = build(config, task, prepared)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from textseq.data.shards import WHOLE, Shard
 from textseq.data.tokenizers.base import END_ID, UNKNOWN_ID
 
 Batch = dict[str, np.ndarray]
@@ -37,6 +38,7 @@ class ClassificationBatches:
         pair: Token ids of the second texts.
         truncate: Which end of a longer row goes: "end", "start", or "middle" (head and tail stay).
         weights: Weight of each row; 1 where None.
+        shard: The rows of each batch that are made; all of them have the width of the whole batch.
     """
 
     def __init__(
@@ -52,7 +54,10 @@ class ClassificationBatches:
         pair: Any = None,
         truncate: Truncate = "end",
         weights: np.ndarray | None = None,
+        shard: Shard = WHOLE,
     ) -> None:
+        shard.rows(batch_size)  # refuses a batch that cannot be split
+        self.shard = shard
         self.texts, self.pair, self.targets, self.weights = texts, pair, targets, weights
         self.batch_size, self.seed, self.shuffle, self.bucket = batch_size, seed, shuffle, bucket
         self.max_length: int = max_length
@@ -72,7 +77,8 @@ class ClassificationBatches:
 
         Yields:
             `token_ids` (batch, time) int32, `labels`, `weights` (batch,) float32, `rows` (batch,) int64 (-1 at
-            fillers), and `segment_ids` (batch, time) int32 for pairs.
+            fillers), and `segment_ids` (batch, time) int32 for pairs. Of a shard, its rows of these, and `tokens` of
+            all.
         """
         for rows in self._order(epoch)[first_step:]:
             yield self._make(rows, epoch)
@@ -94,10 +100,24 @@ class ClassificationBatches:
         return [batches[place] for place in order]
 
     def _make(self, rows: np.ndarray, epoch: int) -> Batch:
+        """Reads the shard's rows alone, unless they are cut anew each epoch: then the batch is drawn as a whole."""
+        if self.shard == WHOLE:
+            return self._filled(rows, epoch, size=self.batch_size)
+        mine = self.shard.rows(self.batch_size)
+        if getattr(self.texts, "sampled", False):
+            batch = self._filled(rows, epoch, size=self.batch_size)
+            tokens = np.count_nonzero(batch["token_ids"])
+            return {**{name: array[mine] for name, array in batch.items()}, "tokens": np.array(tokens)}
+        lengths = self._lengths(rows)
+        batch = self._filled(rows[mine], epoch, size=mine.stop - mine.start, at_least=int(lengths.max(initial=1)))
+        return {**batch, "tokens": lengths.sum()}
+
+    def _filled(self, rows: np.ndarray, epoch: int, *, size: int, at_least: int = 1) -> Batch:
+        """Returns rows, at least so wide, and fillers after them."""
         texts = self.texts.rows(rows, epoch)
         pairs = None if self.pair is None else self.pair.rows(rows, epoch)
-        batch = padded(texts, pairs, size=self.batch_size, max_length=self.max_length, truncate=self.truncate)
-        fillers = self.batch_size - len(rows)
+        batch = padded(texts, pairs, size=size, max_length=self.max_length, truncate=self.truncate, at_least=at_least)
+        fillers = size - len(rows)
         weights = np.ones(len(rows), np.float32) if self.weights is None else self.weights[rows]
         batch["weights"] = np.pad(weights.astype(np.float32), (0, fillers))
         batch["rows"] = np.pad(rows.astype(np.int64), (0, fillers), constant_values=-1)
@@ -105,6 +125,15 @@ class ClassificationBatches:
             labels = self.targets[rows]
             batch["labels"] = np.pad(labels, [(0, fillers)] + [(0, 0)] * (labels.ndim - 1))
         return batch
+
+    def _lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the tokens of some rows, as `padded` cuts them, without reading them."""
+        firsts = self.texts.lengths[rows].astype(np.int64)
+        if self.pair is None:
+            return np.clip(firsts, 1, self.max_length)
+        seconds = self.pair.lengths[rows].tolist()
+        pairs = zip(firsts.tolist(), seconds, strict=True)
+        return np.array([sum(_kept(first, second, self.max_length)) + 1 for first, second in pairs], np.int64)
 
 
 def evaluation_batches(
@@ -137,7 +166,13 @@ def evaluation_batches(
 
 
 def padded(
-    texts: list[np.ndarray], pairs: list[np.ndarray] | None, *, size: int, max_length: int, truncate: Truncate
+    texts: list[np.ndarray],
+    pairs: list[np.ndarray] | None,
+    *,
+    size: int,
+    max_length: int,
+    truncate: Truncate,
+    at_least: int = 1,
 ) -> Batch:
     """Returns rows of ids as one array, padded at the right to a length from a short list of lengths.
 
@@ -149,6 +184,7 @@ def padded(
         size: Rows of the array; those beyond the texts are padding.
         max_length: Tokens a row is cut to; of a pair, the longer text is cut first.
         truncate: Which end goes.
+        at_least: Tokens of a row that is not among them but decides on the length too.
     """
     if pairs is None:
         rows = [cut_to(row, max_length, truncate) for row in texts]
@@ -157,7 +193,7 @@ def padded(
         joined = [_joined(row, pair, max_length, truncate) for row, pair in zip(texts, pairs, strict=True)]
         rows, segments = [row for row, _ in joined], [first for _, first in joined]
     lengths = np.fromiter((max(len(row), 1) for row in rows), np.int64, len(rows))
-    width = bucket_length(int(lengths.max(initial=1)), max_length)
+    width = bucket_length(int(lengths.max(initial=at_least)), max_length)
     token_ids = np.zeros((size, width), np.int32)
     for number, row in enumerate(rows):
         if len(row):
@@ -196,8 +232,13 @@ def cut_to(row: np.ndarray, length: int, truncate: Truncate) -> np.ndarray:
 
 def _joined(first: np.ndarray, second: np.ndarray, length: int, truncate: Truncate) -> tuple[np.ndarray, int]:
     """Returns `first + end + second` and where the second begins."""
-    room = max(length - 1, 2)
-    keep_first = min(len(first), max(room - len(second), room - room // 2))
-    keep_second = min(len(second), room - keep_first)
+    keep_first, keep_second = _kept(len(first), len(second), length)
     first, second = cut_to(first, keep_first, truncate), cut_to(second, keep_second, truncate)
     return np.concatenate([first, [END_ID], second]).astype(np.int64), len(first) + 1
+
+
+def _kept(first: int, second: int, length: int) -> tuple[int, int]:
+    """Returns the tokens that are kept of each text of a pair, whose lengths are given."""
+    room = max(length - 1, 2)
+    keep_first = min(first, max(room - second, room - room // 2))
+    return keep_first, min(second, room - keep_first)

@@ -19,7 +19,12 @@ class EncodedTexts:
 
     Args:
         chunks: Arrow list arrays of unsigned integers; memory-mapped ones stay on disk.
+
+    Attributes:
+        sampled: Whether rows are cut anew each epoch, so that they may be longer than `lengths` says.
     """
+
+    sampled = False
 
     def __init__(self, chunks: Sequence[pa.Array]) -> None:
         self._values: list[np.ndarray] = []
@@ -79,6 +84,8 @@ class SampledTexts(EncodedTexts):
         tokenizer: With `samples`.
         seed: The run's.
     """
+
+    sampled = True
 
     def __init__(self, dataset: Any, column: str, tokenizer: Tokenizer, *, seed: int) -> None:
         encoded = encode_column(dataset, column, tokenizer)

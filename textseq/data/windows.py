@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from textseq.data.shards import WHOLE, Shard
 from textseq.data.tokenizers.base import START_ID
 
 Batch = dict[str, np.ndarray]
@@ -26,6 +27,7 @@ class Windows:
         carry: Whether windows follow each other, so that state can be carried. Without, the stream is cut anew each
             epoch at a random place, and the windows shuffled.
         seed: Of the shuffle.
+        shard: The rows of each batch that are made.
 
     Attributes:
         ends: Where each row ends in the stream, its end token counted. `(rows,)`
@@ -34,9 +36,17 @@ class Windows:
     fixed_shape = True
 
     def __init__(
-        self, texts: Any, *, end_id: int | None, batch_size: int, window: int, carry: bool = True, seed: int = 0
+        self,
+        texts: Any,
+        *,
+        end_id: int | None,
+        batch_size: int,
+        window: int,
+        carry: bool = True,
+        seed: int = 0,
+        shard: Shard = WHOLE,
     ) -> None:
-        self.texts, self.end_id = texts, end_id
+        self.texts, self.end_id, self.shard = texts, end_id, shard
         self.batch_size, self.window, self.carry, self.seed = batch_size, window, carry, seed
         lengths = texts.lengths.astype(np.int64) + (0 if end_id is None else 1)
         self.ends = np.cumsum(lengths)
@@ -59,13 +69,16 @@ class Windows:
 
         Yields:
             `token_ids` and `targets` (batch, window) int32; `weights` (batch, window) float32, 0 where there is no
-            target; `reset` (batch,) float32, 1 where a row begins a new stream.
+            target; `reset` (batch,) float32, 1 where a row begins a new stream. Of a shard, its rows of
+            these, and `tokens` of all.
         """
         starts = self._carried_starts() if self.carry else self._shuffled_starts(epoch)
+        mine = self.shard.rows(self.batch_size)
         for step in range(first_step, self.steps_per_epoch):
             begins, ends = starts(step)
-            reset = np.full(self.batch_size, float(not self.carry or step == 0), np.float32)
-            yield {**self._gather(begins, ends), "reset": reset}
+            batch = self._gather(begins[mine], ends[mine])
+            batch["reset"] = np.full(len(batch["targets"]), float(not self.carry or step == 0), np.float32)
+            yield batch if self.shard == WHOLE else {**batch, "tokens": (ends - begins).sum()}
 
     def spans(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns where the targets of a step begin and end in the stream, where windows follow each other.
@@ -107,9 +120,9 @@ class Windows:
         return starts
 
     def _gather(self, begins: np.ndarray, ends: np.ndarray) -> Batch:
-        token_ids = np.zeros((self.batch_size, self.window), np.int32)
-        targets = np.zeros((self.batch_size, self.window), np.int32)
-        weights = np.zeros((self.batch_size, self.window), np.float32)
+        token_ids = np.zeros((len(begins), self.window), np.int32)
+        targets = np.zeros((len(begins), self.window), np.int32)
+        weights = np.zeros((len(begins), self.window), np.float32)
         for row, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
             count = end - begin
             if count <= 0:

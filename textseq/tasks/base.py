@@ -11,6 +11,7 @@ import numpy as np
 from textseq.config import RunConfig
 from textseq.data.encoded import EncodedTexts
 from textseq.data.labels import Labels
+from textseq.data.shards import WHOLE, Shard
 from textseq.data.sources import Splits
 from textseq.data.tokenizers.base import Tokenizer
 from textseq.encoder import Encoder
@@ -75,6 +76,7 @@ class Prepared:
         labels: The classes; None for tasks without.
         splits: By name; "train" always, "validation" and "test" where there are any.
         audit: What `textseq.data.audit` found.
+        shard: The rows of each training batch that this process makes.
     """
 
     config: RunConfig
@@ -82,6 +84,7 @@ class Prepared:
     labels: Labels | None
     splits: Mapping[str, EncodedSplit]
     audit: Mapping[str, Any] = field(default_factory=dict)
+    shard: Shard = WHOLE
 
 
 class Task:

@@ -151,6 +151,7 @@ class Classification(Task):
             max_length=self.max_length,
             truncate=self.truncate,
             weights=self._row_weights(split, prepared),
+            shard=prepared.shard,
         )
 
     def fit_arguments(self, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

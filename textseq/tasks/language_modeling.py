@@ -121,6 +121,7 @@ class LanguageModeling(Task):
             window=self.window,
             carry=self.carry_state,
             seed=config.seed,
+            shard=prepared.shard,
         )
 
     def fit_arguments(self, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

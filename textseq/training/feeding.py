@@ -52,7 +52,7 @@ class Feed(keras.callbacks.Callback):
         for step, batch in enumerate(self.batches.epoch(epoch, first_step=skipped + first), start=skipped + first):
             if step >= self.steps_per_epoch:
                 return
-            self.tokens += int(np.count_nonzero(batch["token_ids"]))
+            self.tokens += int(batch.get("tokens", np.count_nonzero(batch["token_ids"])))
             yield self.task.fit_arguments(batch)
 
     def for_backend(self) -> Any:

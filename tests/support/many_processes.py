@@ -1,0 +1,74 @@
+"""Trainings by several processes on this machine, each started as a user would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_PATIENCE = 600  # seconds, on a machine that is busy with other things
+
+
+def command(config: Path, run: Path, settings: Sequence[str], *more: object) -> list[str]:
+    """Returns what trains a config under JAX."""
+    sets = [part for setting in settings for part in ("--set", setting)]
+    words = ["train", config, "--run-dir", run, "--no-report", *sets, *more]
+    return [sys.executable, "-m", "textseq", *(str(word) for word in words)]
+
+
+def members(config: Path, run: Path, count: int, settings: Sequence[str], *more: object) -> list[list[str]]:
+    """Returns the commands of processes that train together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    place = ("--distributed", "--coordinator", address, "--processes", count)
+    return [command(config, run, settings, *place, "--process", index, *more) for index in range(count)]
+
+
+@contextmanager
+def started(commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[str]]]:
+    """Starts commands side by side, and kills what is left of them at the end."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "jax"}
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(words, text=True, env=environment, **pipes) for words in commands]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def outcomes(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    """Waits for processes; returns the exit code, stdout and stderr of each."""
+    said = [process.communicate(timeout=_PATIENCE) for process in processes]
+    return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
+
+
+def succeed(commands: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """Runs commands side by side to their good end; returns stdout and stderr of each."""
+    with started(commands) as processes:
+        ended = outcomes(processes)
+    assert [code for code, _, _ in ended] == [0] * len(ended), "\n".join(error[-3000:] for _, _, error in ended)
+    return [(out, error) for _, out, error in ended]
+
+
+def curve(run: Path) -> list[dict[str, float]]:
+    """Returns the lines of `metrics.jsonl`."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def largest_difference(first: Path, second: Path) -> float:
+    """Returns how far two runs' curves, and their scores on the test split, are from each other."""
+    pairs = list(zip(curve(first), curve(second), strict=True))
+    assert len(pairs) > 10
+    assert [set(one) for one, _ in pairs] == [set(other) for _, other in pairs]
+    found = [abs(one[name] - other[name]) for one, other in pairs for name in one]
+    tests = [json.loads((run / "scores.json").read_text())["test"] for run in (first, second)]
+    return max(found + [abs(tests[0][name] - tests[1][name]) for name in tests[0] if isinstance(tests[0][name], float)])

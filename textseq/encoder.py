@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from textseq.errors import UsageError, problem
-from textseq.layers.recurrence import RecurrentStack
+from textseq.layers.recurrence import LayerStack, RecurrentStack
 
 
 class Encoder(keras.layers.Layer):
@@ -97,3 +97,35 @@ class Encoder(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
         """Returns the shape of the outputs: that of the inputs with `units` last."""
         return (*tuple(input_shape)[:-1], self.units)
+
+
+class StackedEncoder(Encoder):
+    """An encoder that is a stack of layers and nothing else; a subclass makes `self.stack` in its constructor.
+
+    Args:
+        units: Width of the outputs.
+        causal: One direction, so that no step sees the future; otherwise both.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    stack: LayerStack
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights."""
+        self.stack.build(input_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        initial_state: Any = None,
+        return_state: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """Returns `(batch, time, units)`; padded steps repeat the state before them."""
+        return self.stack(inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training)
+
+    def get_initial_state(self, batch_size: Any) -> Any:
+        """Returns the first state of every layer, each a list of `(batch, units)`."""
+        return self.stack.get_initial_state(batch_size)

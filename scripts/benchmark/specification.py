@@ -9,6 +9,8 @@ from typing import Any, Literal
 from benchmark.targets import Target
 
 GEMM_SIDE = 2048
+_GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+_LINEAR_GATES = {"mingru": 2, "minlstm": 3}  # without a recurrent product
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Model:
         task: "language_modeling" (windows without padding, untied softmax, SGD with clipping), "classification"
             (masked, bucketed texts, mean pooling, Adam), "loss" (a softmax's loss and gradients alone), or "inference"
             (a classifier's probabilities, for rows of one length).
-        encoder: "lstm", "gru", "rnn" or "transformer".
+        encoder: As it is registered, such as "lstm".
         units: Width; of a bidirectional encoder, of both directions together.
         depth: Layers.
         vocabulary: Tokens.
@@ -57,13 +59,14 @@ class Model:
         if self.task in ("classification", "inference"):
             return None
         units, width = self.units, self.embedding or self.units
-        gates = {"lstm": 4, "gru": 3, "rnn": 1}
         if self.task == "loss":
             layers = 0
+        elif self.encoder in _LINEAR_GATES:
+            layers = _LINEAR_GATES[self.encoder] * (width * units + (self.depth - 1) * units * units)
         elif self.encoder == "transformer":
             layers = self.depth * (12 * units * units + 2 * self.time * units)
         else:
-            layers = gates[self.encoder] * (width * units + units * units + (self.depth - 1) * 2 * units * units)
+            layers = _GATES[self.encoder] * (width * units + units * units + (self.depth - 1) * 2 * units * units)
         return 6e-9 * self.items * (layers + units * self.vocabulary)
 
 
@@ -79,6 +82,7 @@ class Contender:
         xla: Whether stock Keras is told to compile with XLA; None leaves it to Keras.
         variant: What else there is to know: which loss, or "passive" for OpenMP threads that sleep while they wait.
         model: Of its own, where it is not the workload's.
+        encoder: Of its own, in a model of the same sizes: it takes its turns among those who have the workload's.
     """
 
     name: str
@@ -98,12 +102,18 @@ class Contender:
     xla: bool | None = None
     variant: str = ""
     model: Model | None = None
+    encoder: str | None = None
+
+    def builds(self, model: Model) -> Model:
+        """Returns what it builds in a workload of `model`."""
+        own = self.model or model
+        return replace(own, encoder=self.encoder) if self.encoder else own
 
     def gigaflops(self, model: Model) -> float | None:
         """Returns its step's operations in 1e9; None where its batches, or its targets, decide how many."""
         if self.library == "ceiling":
             return 2e-9 * GEMM_SIDE**3
-        return None if self.variant == "adaptive" else (self.model or model).gigaflops
+        return None if self.variant == "adaptive" else self.builds(model).gigaflops
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ class Workload:
 
 def to_json(workload: Workload, contender: Contender) -> dict[str, Any]:
     """Returns all that a contender's process has to know."""
-    model = asdict(contender.model or workload.model)
+    model = asdict(contender.builds(workload.model))
     return {"contender": {**asdict(contender), "model": None}, "model": model, "cycle": workload.period}
 
 

@@ -49,11 +49,27 @@ _TRANSFORMER = (
     _JAX,
 )
 _CYCLE = 12
+_BYTES = 256
 _FEW, _MANY = 700, 16_384  # tokens of a small and of a large step
 
 
 def _recurrent(encoder: str, units: int, time: int) -> Model:
     return Model("language_modeling", encoder, units, depth=2, vocabulary=10_000, batch=20, time=time)
+
+
+def _without_recurrent_products(units: int, time: int) -> Workload:
+    """Returns minGRU beside LSTM: over bytes, and over words, where the softmax, the same for both, is half a step."""
+    words = _recurrent("lstm", units, time)
+    contenders = (
+        Contender("lstm", "ours"),
+        Contender("mingru", "ours", encoder="mingru"),
+        Contender("lstm jax", "ours", backend="jax"),
+        Contender("mingru jax", "ours", backend="jax", encoder="mingru"),
+        Contender("lstm words", "ours", model=words),
+        Contender("mingru words", "ours", model=words, encoder="mingru"),
+    )
+    targets = (Target("speed", "mingru", 2.5, ("lstm",)), Target("speed", "mingru jax", 2.5, ("lstm jax",)))
+    return Workload(f"lm-mingru-{units}", replace(words, vocabulary=_BYTES), contenders, targets)
 
 
 def step_workloads() -> dict[str, Workload]:
@@ -67,6 +83,8 @@ def step_workloads() -> dict[str, Workload]:
         Workload("lm-lstm-650", _recurrent("lstm", 650, 35), _ALL, _LSTM_650, steps=3),
         Workload("lm-gru-650", _recurrent("gru", 650, 35), _ALL, _RECURRENT),
         Workload("lm-rnn-650", _recurrent("rnn", 650, 35), _ALL, _RECURRENT),
+        _without_recurrent_products(650, 35),
+        _without_recurrent_products(200, 20),
         Workload("clf-bilstm", classifier, rivals, _RECURRENT, steps=_CYCLE, unit="texts"),
         Workload("lm-transformer", transformer, (*_ALL, _STOCK_BF16), _TRANSFORMER, steps=3),
         Workload("clf-transformer", attentive, rivals, (_JAX,), steps=_CYCLE, unit="texts"),

@@ -14,7 +14,7 @@ def trained(config: Path, run: Path, *settings: str) -> Path:
     """Trains through the command line, in this process."""
     more = [part for setting in settings for part in ("--set", setting)]
     with pytest.raises(SystemExit) as ended:
-        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", *more])
+        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", "--no-report", *more])
     assert ended.value.code == 0
     return run
 

@@ -1,4 +1,4 @@
-"""The main job through the command line, for every encoder that is registered, in real processes."""
+"""The main job through the command line: for every encoder that is registered, and for one in real processes."""
 
 from __future__ import annotations
 
@@ -76,18 +76,20 @@ def test_the_registry_holds_what_the_design_names() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_encoder_learns_to_classify_without_any_other_change(
-    name: str, topics_config: Path, tmp_path: Path
+    name: str, topics_config: Path, tmp_path: Path, train: Any
 ) -> None:
-    scores = trained(topics_config, tmp_path / "run", "--set", f"encoder.name={name}")
+    run = train(topics_config, tmp_path / "run", f"encoder.name={name}")
+    scores = json.loads((run / "scores.json").read_text())
     assert scores["test"]["accuracy"] >= 0.9  # one word decides; always the commonest class scores 0.5
     assert scores["test"]["rows"] == 100
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_encoder_learns_to_model_text_without_any_other_change(
-    name: str, story_config: Path, tmp_path: Path
+    name: str, story_config: Path, tmp_path: Path, train: Any
 ) -> None:
-    scores = trained(story_config, tmp_path / "run", "--set", f"encoder.name={name}")
+    run = train(story_config, tmp_path / "run", f"encoder.name={name}")
+    scores = json.loads((run / "scores.json").read_text())
     assert scores["test"]["bits_per_byte"] < 2.0  # uniform over the alphabet used takes about 4
     assert scores["test"]["tokens"] == scores["test"]["bytes"] + 20  # every byte, and the end of each row
 

@@ -49,7 +49,7 @@ def test_a_contender_reaches_its_process_as_it_was(workload: Workload) -> None:
             contender.library,
             contender.variant,
         )
-        assert model == (contender.model or workload.model)
+        assert model == contender.builds(workload.model)
         assert cycle == workload.period
 
 
@@ -72,6 +72,16 @@ def test_contenders_of_another_model_run_apart() -> None:
         {700},
         {16_384},
     ]
+
+
+def test_an_encoder_of_its_own_takes_turns_with_the_others_and_has_the_operations_of_its_gates() -> None:
+    workload = step_workloads()["lm-mingru-650"]
+    (bytes_alone, _) = workload.groups()
+    lstm, mingru = (bytes_alone.only({name}).contenders[0] for name in ("lstm", "mingru"))
+    softmax = 700 * 650 * 256  # tokens · units · vocabulary
+    for one, products in ((lstm, 2 * 8), (mingru, 2 * 2)):  # layers · gates, twice as many where the state enters
+        wanted = 6e-9 * (products * 700 * 650**2 + softmax)
+        assert one.gigaflops(workload.model) == pytest.approx(wanted)
 
 
 def test_every_contender_gets_the_same_batches() -> None:

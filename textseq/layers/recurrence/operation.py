@@ -137,7 +137,7 @@ def _differentiable(run: _Run) -> Any:
         states_before, saved = kept[: cell.states], kept[cell.states :]
 
         def backward(*args: Any, upstream: Any = None) -> Any:
-            d_outputs, *d_final = _upstream(args, upstream)
+            d_outputs, *d_final = upstream_of(args, upstream)
             turned = ops.transpose(ops.cast(recurrent, run.operands))
 
             def step_back(carry: Any, now: Any) -> Any:
@@ -215,7 +215,7 @@ class _Product:
         )
 
 
-def _upstream(args: tuple[Any, ...], upstream: Any) -> Any:
+def upstream_of(args: tuple[Any, ...], upstream: Any) -> Any:
     """Returns the gradients of the outputs, which TensorFlow gives one by one and JAX as one tuple."""
     found = args if upstream is None else upstream
     return found[0] if len(found) == 1 and isinstance(found[0], tuple | list) else found

@@ -1,0 +1,85 @@
+"""minGRU: a GRU whose gate sees the inputs alone, so that all of its products are made at once.
+
+Source: Feng et al. 2024, https://arxiv.org/abs/2410.01201.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from keras import ops
+
+from textseq.encoder import StackedEncoder
+from textseq.layers.recurrence import LayerStack, LinearLayer
+from textseq.registry import encoders
+
+
+@encoders.register("mingru")
+class MinGRU(StackedEncoder):
+    """minGRU, in both directions unless causal.
+
+    Args:
+        units: Width of the outputs; even unless causal, for each direction has half.
+        causal: One direction, so that no step sees the future; otherwise both.
+        depth: Layers.
+        dropout: Fraction of each layer's inputs dropped in training, 0 to 1.
+        variational: Whether a sequence drops the same features at every step.
+        layer_norm: Whether each layer's outputs are normalised.
+        residual: Whether a layer's inputs are added to its outputs, where both have one width.
+        candidate: What is added to the state: "linear", any number (the paper's algorithm 6), or "positive", as its
+            form in logarithms wants it (algorithm 8).
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        causal: bool = False,
+        depth: int = 1,
+        dropout: float = 0.0,
+        variational: bool = False,
+        layer_norm: bool = False,
+        residual: bool = False,
+        candidate: Literal["linear", "positive"] = "linear",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, causal=causal, **kwargs)
+        self.stack = LayerStack(
+            units,
+            lambda width, **more: MinGRULayer(width, candidate=candidate, **more),
+            depth=depth,
+            causal=causal,
+            dropout=dropout,
+            variational=variational,
+            layer_norm=layer_norm,
+            residual=residual,
+            dtype=self.dtype_policy,
+        )
+
+
+class MinGRULayer(LinearLayer):
+    """z = sigmoid(Wx + b); h' = (1 - z) ⊙ h + z ⊙ g(Vx + c).
+
+    Args:
+        units: Width.
+        candidate: "linear" for g(v) = v; "positive" for v + ½ where v is not negative, and sigmoid(v) where it is.
+        **kwargs: Arguments of `LinearLayer`.
+    """
+
+    gates = ("update", "candidate")
+
+    def __init__(self, units: int, *, candidate: Literal["linear", "positive"] = "linear", **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        self.candidate = candidate
+
+    def coefficients(self, update: Any, candidate: Any) -> tuple[Any, Any]:
+        """Returns 1 - z, and z times the candidate."""
+        return ops.sigmoid(-update), ops.sigmoid(update) * (
+            candidate if self.candidate == "linear" else positive(candidate)
+        )
+
+
+def positive(v: Any) -> Any:
+    """Returns v + ½ where v is not negative, and sigmoid(v), which meets it there, where it is."""
+    return ops.where(v >= 0, v + 0.5, ops.sigmoid(v))

@@ -104,10 +104,11 @@ def test_vectors_that_are_added_to_the_outputs_are_not_spared() -> None:
     np.testing.assert_allclose(mine, stack(vectors), atol=1e-6)
 
 
-@pytest.mark.parametrize("time", [1, 3, 4, 5])
-def test_it_reads_every_step_whatever_their_number(time: int, table: np.ndarray) -> None:
+@pytest.mark.parametrize("padded", [0, 2])
+@pytest.mark.parametrize("time", [1, 7, 8, 9, 17])
+def test_it_reads_every_step_whatever_their_number(time: int, padded: int, table: np.ndarray) -> None:
     stack, row_numbers = built("lstm", causal=False), np.arange(2 * time).reshape(2, time) % 9
-    mask = np.arange(time) < np.array([[time], [max(time - 2, 1)]])
+    mask = np.arange(time) < np.array([[time], [max(time - padded, 1)]])
     before = stack(table[row_numbers], mask=mask)
     stack.prepare(table)
     np.testing.assert_allclose(stack(row_numbers, mask=mask), before, atol=1e-6)

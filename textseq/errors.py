@@ -42,6 +42,14 @@ class RegistryError(UsageError):
     """A plugin is unknown, defined twice, or does not load."""
 
 
+class PluginImportError(RegistryError):
+    """A plugin does not import, or registers nothing."""
+
+
+class NameTakenError(RegistryError):
+    """Two components want one name."""
+
+
 class RunDirectoryError(UsageError):
     """A folder is not a run directory, or only half of one."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from textseq.errors import RegistryError, TextseqError, problem
+from textseq.errors import PluginImportError, RegistryError, problem
 from textseq.registry import Origin, registries
 
 _NO_PLUGIN_FILES = ("_*", "test_*", "*_test.py", "conftest.py", "setup.py")
@@ -49,7 +49,7 @@ def load_plugin(path: str | Path) -> tuple[Origin, ...]:
     ]
     if not origins:
         way_out = "Decorate the class: @encoders.register('name'), with `from textseq.registry import encoders`"
-        raise RegistryError(problem(str(path), "registers nothing", way_out=way_out))
+        raise PluginImportError(problem(str(path), "registers nothing", way_out=way_out))
     return tuple(origins)
 
 
@@ -136,9 +136,9 @@ def _import(file: Path, shown: str) -> str:
     except Exception as error:
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
-        if isinstance(error, TextseqError):
+        if isinstance(error, RegistryError):
             raise
-        raise RegistryError(f"{_place(file, error)}: {type(error).__name__}: {str(error).rstrip('.')}.") from error
+        raise PluginImportError(f"{_place(file, error)}: {type(error).__name__}: {str(error).rstrip('.')}.") from error
     return name
 
 

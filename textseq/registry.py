@@ -11,8 +11,16 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-from textseq.errors import RegistryError, problem, unknown
-from textseq.signatures import Argument, Signature, UnreadableError, find_source, inspect_class, read_class
+from textseq.errors import NameTakenError, PluginImportError, RegistryError, problem, unknown
+from textseq.signatures import (
+    Argument,
+    Signature,
+    UnreadableError,
+    find_source,
+    inspect_class,
+    read_class,
+    source_fault,
+)
 
 __all__ = ["Argument", "Origin", "Registry", "encoders", "registries", "tasks", "tokenizers"]
 
@@ -81,7 +89,7 @@ class Registry:
             RegistryError: Another class has the name, or the name is no plain word.
         """
         if not name.isidentifier():
-            raise RegistryError(problem(f"{self.kind} name", "must be letters, digits and '_'", received=name))
+            raise PluginImportError(problem(f"{self.kind} name", "must be letters, digits and '_'", received=name))
 
         def decorate(cls: Class) -> Class:
             self._refuse_duplicate(name, cls)
@@ -135,8 +143,22 @@ class Registry:
         return sorted(name for name, cls in self._classes.items() if f"{cls.__module__}.".startswith(f"{module}."))
 
     def summary(self, name: str) -> str:
-        """Returns the first line of the class's docstring."""
-        return self._signature(name).summary
+        """Returns the first line of the class's docstring; "" where only an import would tell.
+
+        Raises:
+            RegistryError: The name is unknown, or its source is no Python.
+        """
+        signature = self._read(name)
+        return signature.summary if signature else ""
+
+    def methods(self, name: str) -> frozenset[str]:
+        """Returns the methods that the class adds to its kind's base; none where only an import would tell.
+
+        Raises:
+            RegistryError: The name is unknown, or its source is no Python.
+        """
+        signature = self._read(name)
+        return signature.methods if signature else frozenset()
 
     def arguments(self, name: str) -> list[Argument]:
         """Returns the constructor's arguments, read from the source; imports only where the source does not tell.
@@ -147,11 +169,19 @@ class Registry:
         return list(self._signature(name).arguments)
 
     def _signature(self, name: str) -> Signature:
+        return self._read(name) or inspect_class(self.get(name))
+
+    def _read(self, name: str) -> Signature | None:
+        """Returns what the source tells, or the class where it is imported already; None where neither does."""
         origin = self.origin(name)
         try:
             return read_class(origin.module, origin.qualified)
-        except UnreadableError:
-            return inspect_class(self.get(name))
+        except UnreadableError as error:
+            if name in self._classes:
+                return inspect_class(self._classes[name])
+            if fault := source_fault(origin.module):
+                raise PluginImportError(f"{self.kind} '{name}': {fault}.") from error
+            return None
 
     def _entry(self, name: str) -> _Entry:
         found = _entries(self.group).get(name)
@@ -159,7 +189,7 @@ class Registry:
             raise RegistryError(unknown(self.kind, name, self.names()))
         if len(found) > 1:
             origins = " and ".join(f"{entry.point.value} (package {entry.package} {entry.version})" for entry in found)
-            raise RegistryError(
+            raise NameTakenError(
                 f"{self.kind} '{name}': two packages define it, {origins}. Uninstall one: pip uninstall PACKAGE."
             )
         return found[0]
@@ -173,12 +203,12 @@ class Registry:
         except Exception as error:
             cause = f"{type(error).__name__}: {error}"
             self._causes[name] = cause
-            raise RegistryError(
+            raise PluginImportError(
                 f"{self.kind} '{name}': package {entry.package} {entry.version} did not load. {cause.rstrip('.')}. "
                 "Repair or reinstall that package, or uninstall it."
             ) from error
         if not isinstance(cls, type):
-            raise RegistryError(problem(f"{self.kind} '{name}'", "its entry point is no class", received=cls))
+            raise PluginImportError(problem(f"{self.kind} '{name}'", "its entry point is no class", received=cls))
         return cls
 
     def _refuse_duplicate(self, name: str, cls: type) -> None:
@@ -190,7 +220,7 @@ class Registry:
             theirs = {(_module(entry), entry.point.attr) for entry in _entries(self.group).get(name, ())}
         if theirs and mine not in theirs:
             here = ":".join(mine) + (f" ({file})" if (file := _module_file(cls.__module__)) else "")
-            raise RegistryError(
+            raise NameTakenError(
                 f"{self.kind} '{name}': is defined twice, by {self.origin(name)} and by {here}. Rename one of them."
             )
 

@@ -8,6 +8,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any
 
 # Their classes are where inheritance stops: a layer's `dtype` or `trainable` is no setting of an encoder.
 _FOREIGN = {"abc", "builtins", "collections", "enum", "jax", "keras", "numpy", "tensorflow", "torch", "typing"}
+# Where a component's own methods end: the base class of its kind.
+_CONTRACTS = {"textseq.encoder:Encoder", "textseq.data.tokenizers.base:Tokenizer", "textseq.tasks.base:Task"}
 _LONGEST_CHAIN = 20
 
 
@@ -45,10 +48,12 @@ class Signature:
     Attributes:
         summary: First line of its docstring.
         arguments: Of its constructor, those of its bases included where it takes `**kwargs`.
+        methods: What it defines, its bases included, up to the base class of its kind.
     """
 
     summary: str
     arguments: tuple[Argument, ...]
+    methods: frozenset[str] = frozenset()
 
 
 class UnreadableError(Exception):
@@ -91,7 +96,22 @@ def read_class(module: str, name: str) -> Signature:
     for argument in _arguments(found.module, found.node):
         arguments.setdefault(argument.name, argument)
     docstring = ast.get_docstring(found.node) or ""
-    return Signature(docstring.partition("\n")[0].strip(), tuple(arguments.values()))
+    methods = frozenset(_methods(found.module, found.node))
+    return Signature(docstring.partition("\n")[0].strip(), tuple(arguments.values()), methods)
+
+
+def source_fault(module: str) -> str | None:
+    """Returns why a module's source cannot be read as Python; None where it can."""
+    file = find_source(module)
+    if file is None:
+        return f"there is no module {module}"
+    try:
+        ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        return f"{file}:{error.lineno}: SyntaxError: {error.msg}"
+    except (OSError, ValueError) as error:
+        return f"{file}: {error}"
+    return None
 
 
 def inspect_class(cls: type) -> Signature:
@@ -110,7 +130,9 @@ def inspect_class(cls: type) -> Signature:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     summary = (inspect.getdoc(cls) or "").partition("\n")[0].strip()
-    return Signature(summary, tuple(arguments.values()))
+    own = itertools.takewhile(lambda base: f"{base.__module__}:{base.__name__}" not in _CONTRACTS, cls.__mro__)
+    methods = frozenset(name for base in own for name, item in vars(base).items() if inspect.isfunction(item))
+    return Signature(summary, tuple(arguments.values()), methods)
 
 
 def documented_arguments(docstring: str) -> dict[str, str]:
@@ -204,6 +226,17 @@ def _arguments(module: str, node: ast.ClassDef, seen: frozenset[str] = frozenset
         if found is not None and isinstance(found.node, ast.ClassDef):
             inherited = _arguments(found.module, found.node, seen | {key})
             yield from (argument for argument in inherited if argument.name not in named)
+
+
+def _methods(module: str, node: ast.ClassDef) -> Iterator[str]:
+    """Yields the names of the methods of a class and of its bases, up to the base class of its kind."""
+    if f"{module}:{node.name}" in _CONTRACTS:
+        return
+    yield from (item.name for item in node.body if isinstance(item, ast.FunctionDef))
+    for base in node.bases:
+        found = _base(module, base)
+        if found is not None and isinstance(found.node, ast.ClassDef):
+            yield from _methods(found.module, found.node)
 
 
 def _base(module: str, base: ast.expr) -> _Found | None:

@@ -28,7 +28,7 @@ COMMANDS = {
     "report": "Write a page that shows a run.",
     "baseline": "Score a linear model on a config's data, for comparison.",
     "config": "Check, show or describe configs.",
-    "plugins": "List and show encoders, tokenizers and tasks.",
+    "plugins": "List, show, check and begin encoders, tokenizers and tasks.",
     "doctor": "Say what will work on this machine and what will not.",
 }
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        textseq.main(arguments, prog_name="textseq", standalone_mode=False)
+        code = textseq.main(arguments, prog_name="textseq", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.Abort:
@@ -93,7 +93,7 @@ def _run(arguments: list[str]) -> int:
         return 0
     except Exception as error:  # the last net: no user sees a traceback
         return _fail(error)
-    return 0
+    return code if isinstance(code, int) else 0  # of a command that ended by `click.exceptions.Exit`
 
 
 def _fail(error: Exception) -> int:

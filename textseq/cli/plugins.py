@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any
 
 import click
 
 from textseq.cli.options import begin, plugin_option
+from textseq.cli.plugin_check import check
+from textseq.cli.plugin_new import new
 from textseq.errors import RegistryError, unknown
 
 
 @click.group()
 def plugins() -> None:
-    """List and show encoders, tokenizers and tasks."""
+    """List, show, check and begin encoders, tokenizers and tasks."""
+
+
+plugins.add_command(check)
+plugins.add_command(new)
 
 
 @plugins.command("list")
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def list_(plugins: tuple[str, ...], as_json: bool) -> None:
-    """Lists every component: name, where it comes from, what it is."""
+    """Lists every component: name, what it is, where it comes from; broken ones with their cause."""
     if plugins:
         begin(plugins)
+    from textseq.cli.plugin_facts import facts, origin_words
     from textseq.registry import registries
 
-    found = {kind: [_entry(registry, name) for name in registry.names()] for kind, registry in registries.items()}
+    found = {kind: [facts(registry, name) for name in registry.names()] for kind, registry in registries.items()}
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -34,10 +39,8 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{kind}s")
         width = max((len(entry["name"]) for entry in entries), default=0)
         for entry in entries:
-            origin = entry["package"] or entry["file"] or entry["module"]
-            click.echo(
-                f"  {entry['name']:<{width}}  {entry['summary'] or 'BROKEN: ' + str(entry['cause'])}  [{origin}]"
-            )
+            words = f"BROKEN: {entry['cause']}" if entry["cause"] else entry["summary"] or "(says nothing of itself)"
+            click.echo(f"  {entry['name']:<{width}}  {words}  [{origin_words(entry)}]")
 
 
 @plugins.command()
@@ -45,33 +48,23 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def show(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Shows the arguments of the component NAME, which are the settings of its section in a config."""
+    """Shows the component NAME: its origin, what it can do, and its arguments, which are settings of configs."""
     if plugins:
         begin(plugins)
+    from textseq.cli.plugin_facts import ability_words, details, origin_words
     from textseq.registry import registries
 
     found = [registry for registry in registries.values() if name in registry.names()]
     if not found:
         raise RegistryError(unknown("component", name, [n for r in registries.values() for n in r.names()]))
-    entry = _entry(found[0], name)
-    arguments = [asdict(argument) for argument in found[0].arguments(name)]
+    entry = details(found[0], name)
     if as_json:
-        click.echo(json.dumps({**entry, "arguments": arguments}))
+        click.echo(json.dumps(entry))
         return
-    click.echo(
-        f"{entry['kind']} {name}: {entry['summary']}\n  from {entry['module']} ({entry['package'] or entry['file']})"
-    )
-    for argument in arguments:
+    click.echo(f"{entry['kind']} {name}: {entry['summary'] or '(says nothing of itself)'}")
+    click.echo(f"  from {origin_words(entry)}: {entry['module']}, {entry['file']}")
+    if words := ability_words(entry):
+        click.echo(f"  {words}")
+    for argument in entry["arguments"]:
         default = "required" if argument["required"] else f"default {argument['default']!r}"
         click.echo(f"  {argument['name']}: {argument['annotation'] or 'any'}  ({default})\n      {argument['doc']}")
-
-
-def _entry(registry: Any, name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": name, "kind": registry.kind, "summary": None}
-    try:
-        origin = registry.origin(name)
-        entry |= {key: getattr(origin, key) for key in ("package", "version", "module", "file", "sha256", "cause")}
-        entry["summary"] = registry.summary(name)
-    except RegistryError as error:
-        entry = {"package": None, "file": None, "module": None, **entry, "cause": str(error)}
-    return entry

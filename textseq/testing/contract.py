@@ -78,11 +78,11 @@ def _finding(check: Callable[[Subject, bool], None], subject: Subject, causal: b
     except UsageError as error:
         return Finding(title(check), f"refused: {error}", causal)
     except Exception as error:
-        return Finding(title(check), f"{type(error).__name__}: {_first_line(error)}", causal)
+        return Finding(title(check), f"{type(error).__name__}: {first_line(error)}", causal)
     return Finding(title(check), None, causal)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """Returns what an error says first; Keras and TensorFlow put the name of the call before it, and colours."""
     text = re.sub(r"\x1b\[\d*m|\{\{function_node [^}]*\}\} ?", "", str(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _STATM = Path("/proc/self/statm")
+_STATUS = Path("/proc/self/status")
 
 
 def resident_bytes() -> int:
@@ -16,8 +17,21 @@ def resident_bytes() -> int:
     try:
         return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere
+        return _peak_by_usage()
+
+
+def peak_bytes() -> int:
+    """Returns the most memory that the process ever held, the program that began it not counted where Linux says so."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return _peak_by_usage()
+
+
+def _peak_by_usage() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere
 
 
 def accelerator_bytes() -> int | None:

@@ -1,0 +1,30 @@
+"""Sentences whose class hangs on the order of their words, so that a model which counts words cannot tell it."""
+
+from __future__ import annotations
+
+import random
+
+_THINGS = ["film", "book", "play", "song", "story", "picture", "meal", "hotel", "walk", "talk"]
+_GOOD = ["good", "fine", "lovely", "clever", "moving", "funny"]
+_BAD = ["bad", "dull", "ugly", "silly", "boring", "weak"]
+_ASIDES = ("to be honest", "if you ask me", "as it happens", "all in all", "believe it or not", "")
+SPLITS = {"train": 600, "validation": 100, "test": 200}
+
+
+def rows(split: str) -> list[dict[str, str]]:
+    """Returns the rows of a split, the same each time; each has the columns text and label.
+
+    "not good but bad" and "not bad but good" hold the same words; which one "not" stands before makes the class.
+    """
+    generator = random.Random(f"sentences of {split}")
+    return [_row(generator) for _ in range(SPLITS[split])]
+
+
+def _row(generator: random.Random) -> dict[str, str]:
+    good, bad = generator.choice(_GOOD), generator.choice(_BAD)
+    is_good = generator.random() < 0.5
+    denied, said = (bad, good) if is_good else (good, bad)
+    aside, thing = generator.choice(_ASIDES), generator.choice(_THINGS)
+    judgement = generator.choice((f"not {denied} but {said}", f"{said} and not {denied}"))
+    words = f"{aside} the {thing} was {judgement}".split()
+    return {"text": " ".join(words), "label": "positive" if is_good else "negative"}

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from textseq.errors import RunDirectoryError, problem
-from textseq.files import append_line, explained, replacing
+from textseq.files import append_line, explained, remove, replacing
 
 # What belongs to a run; `--overwrite` deletes these and nothing else.
 _CONTENTS = (
     *("config.yaml", "resolved.yaml", "plugins.json", "environment.json", "labels.json", "audit.json", "scores.json"),
     *("tokenizer", "checkpoints", "tensorboard"),
     *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "rows.npz", "samples.json", "report.html"),
+    "setbacks.jsonl",
 )
+_LEFTOVER = re.compile(r"\.\d+\.(old\.)?.+")  # what a process that was killed had not yet renamed
 
 
 class RunDirectory:
@@ -50,7 +53,15 @@ class RunDirectory:
                 item = run.path / name
                 shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
             run.path.mkdir(parents=True, exist_ok=True)
+            run.clear_leftovers()
         return run
+
+    def clear_leftovers(self) -> None:
+        """Deletes what a process that was killed had begun to write, and not yet renamed."""
+        for folder in (self.path, self.checkpoints):
+            for item in folder.iterdir() if folder.is_dir() else ():
+                if _LEFTOVER.fullmatch(item.name):
+                    remove(item)
 
     def refuse_if_taken(self, *, overwrite: bool) -> None:
         """Says what is in the way of a new run here, before any work is done; changes nothing.
@@ -59,11 +70,15 @@ class RunDirectory:
             RunDirectoryError: Something lies there that may not be deleted, or no folder can be made there.
         """
         if self.path.is_dir():
-            strangers = sorted(item.name for item in self.path.iterdir() if item.name not in _CONTENTS)
+            names = [item.name for item in self.path.iterdir()]
+            strangers = sorted(name for name in names if name not in _CONTENTS and not _LEFTOVER.fullmatch(name))
             is_run = self.resolved.is_file()
-            if any(self.path.iterdir()) and not overwrite:
+            if names and not overwrite:
                 wrong = "holds a run already" if is_run else "is not empty"
                 way_out = "Name another --run-dir, or pass --overwrite to replace a run"
+                if is_run and not self.scores.is_file():
+                    wrong = "holds a run that is not finished"
+                    way_out = "Pass --resume to go on with it, or --overwrite to begin anew"
                 raise RunDirectoryError(problem(str(self.path), wrong, way_out=way_out))
             if strangers and not is_run:
                 wrong = f"holds no run but other files ({', '.join(strangers[:3])}), so it is left alone"

@@ -19,7 +19,8 @@ from textseq.cli.processes import Processes, distributed_options, prepare_in_ste
 )
 @plugin_option
 @backend_option
-@click.option("--overwrite", is_flag=True, help="Train anew where the run directory holds a finished run.")
+@click.option("--overwrite", is_flag=True, help="Train anew where the run directory holds a run.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the run directory; begin where there is none.")
 @click.option("--dry-run", is_flag=True, help="Read, audit and build everything; train nothing, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -32,6 +33,7 @@ def train(
     plugins: tuple[str, ...],
     backend: str | None,
     overwrite: bool,
+    resume: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -45,6 +47,7 @@ def train(
     processes = Processes(**distributed)
     begin(plugins=plugins, backend=processes.backend(backend))
     from textseq.config import load_config
+    from textseq.errors import UsageError, problem
     from textseq.rundir import RunDirectory
 
     config = load_config(config_path, overrides)
@@ -52,10 +55,23 @@ def train(
     if dry_run:
         _dry_run(config)
         return
+    if resume and (overwrite or processes.distributed):
+        wrong, way_out = "goes on with a run, and --overwrite deletes it", "Pass one"
+        if processes.distributed:
+            wrong, way_out = "goes on in one process", "Leave out --distributed; the run is the same"
+        raise UsageError(problem("--resume", wrong, way_out=way_out))
     with processes.together(config, run_dir) as (shard, own_dir):
-        RunDirectory(own_dir).refuse_if_taken(overwrite=overwrite)
+        run = RunDirectory(own_dir)
         alone = {"quiet": quiet or shard.index > 0, "report": report and shard.index == 0}
-        scores = _train(config, config_path, own_dir, shard, overwrite=overwrite, **alone)
+        scores = None
+        if resume and run.resolved.is_file():
+            from textseq.cli.resuming import go_on
+
+            scores = go_on(run, config, config_path, say=silence if quiet else say, **alone)
+            overwrite = scores is None
+        if scores is None:
+            run.refuse_if_taken(overwrite=overwrite)
+            scores = _train(config, config_path, own_dir, shard, overwrite=overwrite, **alone)
     if shard.index == 0:
         _show(scores, run_dir, as_json=as_json)
 
@@ -72,11 +88,11 @@ def _train(
     from textseq.training.environment import environment
     from textseq.training.trainer import build, record, train
 
-    say = _silence if quiet else _say
+    speak = silence if quiet else say
     as_written = config_path.read_text(encoding="utf-8")
-    task, prepared = prepare_in_step(config, say, shard)
+    task, prepared = prepare_in_step(config, speak, shard)
     for line in lines(prepared.audit):
-        say(f"  {line}")
+        speak(f"  {line}")
     ready = build(config, task, prepared)
     run = RunDirectory.create(run_dir, overwrite=overwrite)
     run.write_text("config.yaml", as_written)
@@ -84,9 +100,9 @@ def _train(
     run.write_json("plugins.json", provenance(config))
     run.write_json("environment.json", environment())
     record(run, prepared)
-    scores = train(ready, run, make_reporter(quiet=quiet), say)
+    scores = train(ready, run, make_reporter(quiet=quiet), speak)
     if report:
-        leave_report(run, ready, say)
+        leave_report(run, ready, speak)
     return scores
 
 
@@ -94,12 +110,12 @@ def _dry_run(config: Any) -> None:
     from textseq.data.audit import lines
     from textseq.training.trainer import build, prepare
 
-    task, prepared = prepare(config, _say)
+    task, prepared = prepare(config, say)
     for line in lines(prepared.audit):
-        _say(f"  {line}")
+        say(f"  {line}")
     ready = build(config, task, prepared)
     steps = ready.feed.steps_per_epoch
-    _say(f"{config.encoder.name}: {ready.model.count_params():,} weights; {steps:,} steps an epoch. Nothing written.")
+    say(f"{config.encoder.name}: {ready.model.count_params():,} weights; {steps:,} steps an epoch. Nothing written.")
 
 
 def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
@@ -117,9 +133,10 @@ def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     click.echo(f"The run lies in {run_dir}. Next: textseq evaluate {run_dir} · textseq predict {run_dir} 'a text'")
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tells the user something on stderr."""
     click.echo(line, err=True)
 
 
-def _silence(line: str) -> None:
+def silence(line: str) -> None:
     """Says nothing."""

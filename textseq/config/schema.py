@@ -101,7 +101,13 @@ class TrainingConfig:
         monitor: The validation score that decides; the task's own where null.
         keep: Whose weights are the run's: "best" (of the epoch with the best monitored score) or "last", where a small
             validation split says little and a falling learning rate ends well.
-        checkpoint_every: Steps between two checkpoints; null for epochs only.
+        checkpoint_every: Steps between two checkpoints; null for the ends of epochs only.
+        checkpoint_minutes: Minutes between two checkpoints where steps and epochs take longer; null for never.
+        keep_checkpoints: How many of the last checkpoints stay.
+        setbacks: How often a training that diverges may go back to a checkpoint; 0 ends it at once.
+        setback_rate: What the learning rate is multiplied by each time it goes back.
+        blow_up: How many times the loss of the first steps the loss of later ones may be, before that counts as
+            diverging; null for any, so that only a loss that is no number counts.
         log_every: Steps between two lines of metrics.jsonl.
         bucket: Whether batches hold texts of like length.
         tensorboard: Whether to write TensorBoard logs.
@@ -123,6 +129,11 @@ class TrainingConfig:
     monitor: str | None = None
     keep: str = "best"
     checkpoint_every: int | None = setting(None, least=1)
+    checkpoint_minutes: float | None = setting(10.0, above=0.0)
+    keep_checkpoints: int = setting(2, least=1)
+    setbacks: int = setting(3, least=0)
+    setback_rate: float = setting(0.5, above=0.0, below=1.0)
+    blow_up: float | None = setting(10.0, above=1.0)
     log_every: int = setting(50, least=1)
     bucket: bool = True
     tensorboard: bool = False

@@ -12,6 +12,7 @@ import pyarrow as pa
 from textseq.data.tokenizers.base import Tokenizer
 
 _ROWS_AT_ONCE = 1000
+_IDS_AT_ONCE = 1 << 20
 
 
 class EncodedTexts:
@@ -55,6 +56,14 @@ class EncodedTexts:
         parts = zip(self._values, self._offsets, strict=True)
         counted = (np.bincount(ids[edges[0] : edges[-1]], minlength=vocabulary_size) for ids, edges in parts)
         return sum(counted, np.zeros(vocabulary_size, np.int64))
+
+    def fingerprint(self) -> str:
+        """Returns a hash of all rows: of what is in them, not of where they lie."""
+        digest = hashlib.sha256(self.lengths.astype("<i8").tobytes())
+        for ids, edges in zip(self._values, self._offsets, strict=True):
+            for start in range(int(edges[0]), int(edges[-1]), _IDS_AT_ONCE):
+                digest.update(ids[start : min(start + _IDS_AT_ONCE, int(edges[-1]))].astype("<u4").tobytes())
+        return digest.hexdigest()[:32]
 
     def row(self, index: int) -> np.ndarray:
         """Returns one row's ids, without a copy."""

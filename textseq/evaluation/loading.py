@@ -20,7 +20,7 @@ from textseq.plugins import check_provenance
 from textseq.registry import tasks
 from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
-from textseq.training.checkpoints import load_weights
+from textseq.training.checkpoints.weights import load_weights
 
 
 @dataclass(frozen=True)

@@ -66,17 +66,6 @@ def lines(settings: Mapping[str, Any]) -> list[Line]:
     return found
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the settings by dotted path, such as `training.epochs`."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
-
-
 def written(value: Any) -> str:
     """Returns a value as a config would write it."""
     if isinstance(value, str):

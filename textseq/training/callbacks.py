@@ -1,39 +1,20 @@
-"""What happens beside the steps: validation, best weights, logs, progress, and an end to runs that diverge."""
+"""What happens beside the steps: validation, best weights, an early end, and what users add."""
 
 from __future__ import annotations
 
 import importlib
-import math
-import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import keras
+import numpy as np
 
 from textseq.config import Component
-from textseq.errors import RunFailedError, UsageError, problem
+from textseq.errors import UsageError, problem
 from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
-from textseq.training.checkpoints import save_weights
-from textseq.training.feeding import Feed
-from textseq.training.memory import accelerator_bytes, resident_bytes
-from textseq.training.optimizers import averaged_weights, current_learning_rate
-
-
-class Reporter(Protocol):
-    """Shows a person how far training is."""
-
-    def begin(self, *, epochs: int, steps: int) -> None:
-        """Training starts: so many epochs of so many steps."""
-
-    def step(self, *, epoch: int, step: int, loss: float | None, tokens_per_second: float) -> None:
-        """A step is done; both count from 1. The loss is given every few steps only."""
-
-    def epoch(self, epoch: int, scores: dict[str, float]) -> None:
-        """An epoch is done and scored."""
-
-    def end(self) -> None:
-        """Training is over, well or not."""
+from textseq.training.checkpoints.weights import save_weights
+from textseq.training.optimizers import averaged_weights
 
 
 class Validation(keras.callbacks.Callback):
@@ -45,6 +26,7 @@ class Validation(keras.callbacks.Callback):
         run: Where the best weights go.
         monitor: The score that counts, where the config names one.
         keep_last: Whether the last epoch's weights are kept instead.
+        look_up: Called after each batch; may raise to end the scoring.
 
     Attributes:
         best: The best value of the monitored score so far.
@@ -52,11 +34,20 @@ class Validation(keras.callbacks.Callback):
         kept_epoch: The epoch whose weights are kept.
     """
 
+    _STATE = ("best", "best_epoch", "kept_epoch", "epochs_without_gain")
+
     def __init__(
-        self, task: Task, prepared: Prepared, run: RunDirectory, monitor: str | None = None, *, keep_last: bool = False
+        self,
+        task: Task,
+        prepared: Prepared,
+        run: RunDirectory,
+        monitor: str | None = None,
+        *,
+        keep_last: bool = False,
+        look_up: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
-        self.task, self.prepared, self.run = task, prepared, run
+        self.task, self.prepared, self.run, self.look_up = task, prepared, run, look_up
         self.monitor = monitor or task.monitor
         lower = self.monitor == task.monitor and task.monitor_mode == "min"
         self.sign = -1.0 if lower or any(word in self.monitor for word in ("loss", "perplexity", "bits")) else 1.0
@@ -65,10 +56,20 @@ class Validation(keras.callbacks.Callback):
         self.best_epoch = self.kept_epoch = 0
         self.epochs_without_gain = 0
 
+    def state(self) -> dict[str, Any]:
+        """Returns what a checkpoint keeps of it."""
+        return {name: getattr(self, name) for name in self._STATE}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` returned."""
+        for name in self._STATE:
+            setattr(self, name, state[name])
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds `val_…` scores to the logs and saves the weights if they are the best so far."""
         with averaged_weights(self.model):
-            scores = self.task.evaluate(self.model, self.prepared.splits["validation"], self.prepared)
+            split = self.prepared.splits["validation"]
+            scores = self.task.evaluate(self.model, split, self.prepared, lambda done, total: self.look_up())
             value = monitored(scores, self.monitor)
             if self.best is None or self.sign * value > self.sign * self.best:
                 self.best, self.best_epoch, self.epochs_without_gain = value, epoch + 1, 0
@@ -114,128 +115,6 @@ class EarlyStopping(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class MetricsLog(keras.callbacks.Callback):
-    """Writes `metrics.jsonl` (what training computed) and `timings.jsonl` (how long it took) in the run directory.
-
-    Two files, since the first is the same each time the same run is made, and the second never is.
-
-    Args:
-        run: The run directory.
-        feed: Counts tokens.
-        every: Steps between two lines.
-    """
-
-    def __init__(self, run: RunDirectory, feed: Feed, every: int) -> None:
-        super().__init__()
-        self.run, self.feed, self.every = run, feed, every
-        self._step = feed.first_epoch * feed.steps_per_epoch + feed.first_step
-        self._last: tuple[float, int] = (0.0, 0)
-        self._began = 0.0
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._began = time.perf_counter()
-        self._last = (self._began, self.feed.tokens)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes a line every so many steps."""
-        self._step += 1
-        if self._step % self.every == 0:
-            loss = float((logs or {}).get("loss", math.nan))
-            rate = current_learning_rate(self.model.optimizer)
-            self.run.append_jsonl("metrics.jsonl", {"step": self._step, "loss": loss, "learning_rate": rate})
-            self._time()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the epoch's scores."""
-        scores = {name: float(value) for name, value in (logs or {}).items()}
-        self.run.append_jsonl("metrics.jsonl", {"step": self._step, "epoch": epoch + 1, **scores})
-        self._time(epoch=epoch + 1)
-
-    def _time(self, **more: Any) -> None:
-        now, (then, tokens) = time.perf_counter(), self._last
-        speed = (self.feed.tokens - tokens) / max(now - then, 1e-9)
-        line = {"step": self._step, "seconds": round(now - self._began, 3), "tokens_per_second": round(speed, 1)}
-        line["memory_bytes"] = resident_bytes()
-        if (taken := accelerator_bytes()) is not None:
-            line["accelerator_bytes"] = taken
-        self.run.append_jsonl("timings.jsonl", line | more)
-        self._last = (now, self.feed.tokens)
-
-
-class Progress(keras.callbacks.Callback):
-    """Tells a reporter of every step.
-
-    Args:
-        reporter: Shows it.
-        feed: Knows the steps and counts the tokens.
-        epochs: In all.
-    """
-
-    _LOSS_EVERY = 10
-
-    def __init__(self, reporter: Reporter, feed: Feed, epochs: int) -> None:
-        super().__init__()
-        self.reporter, self.feed, self.epochs = reporter, feed, epochs
-        self._epoch = feed.first_epoch
-        self._began: float | None = None
-        self._tokens = 0
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Announces how much there is to do."""
-        self.reporter.begin(epochs=self.epochs, steps=self.feed.steps_per_epoch)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Notes the epoch."""
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reports a step; the speed counts from the end of the first, which compiles."""
-        now = time.perf_counter()
-        if self._began is None:
-            self._began, self._tokens = now, self.feed.tokens
-        speed = (self.feed.tokens - self._tokens) / max(now - self._began, 1e-9)
-        loss = float((logs or {}).get("loss", math.nan)) if (batch + 1) % self._LOSS_EVERY == 0 else None
-        self.reporter.step(epoch=self._epoch + 1, step=batch + 1, loss=loss, tokens_per_second=speed)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reports the scores."""
-        self.reporter.epoch(epoch + 1, {name: float(value) for name, value in (logs or {}).items()})
-
-
-class DivergenceGuard(keras.callbacks.Callback):
-    """Ends a run whose loss is no longer a number; the best weights so far stay.
-
-    Args:
-        every: Steps between two looks; an epoch's end is always looked at.
-    """
-
-    def __init__(self, every: int) -> None:
-        super().__init__()
-        self.every = every
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss every so many steps."""
-        if (batch + 1) % self.every == 0:
-            self._look(batch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss before it is scored and saved."""
-        self._look(epoch, logs)
-
-    def _look(self, at: int, logs: dict[str, Any] | None) -> None:
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise RunFailedError(
-                problem(
-                    "training",
-                    "the loss is no longer a number",
-                    received=loss,
-                    way_out="Lower training.learning_rate, set training.clip_norm, or give training.schedule a warm-up",
-                )
-            )
-
-
 def user_callbacks(wanted: list[Component]) -> list[keras.callbacks.Callback]:
     """Makes the Keras callbacks that a config names as `package.module:Class`.
 
@@ -255,3 +134,31 @@ def _user_callback(name: str, arguments: dict[str, Any]) -> keras.callbacks.Call
     if not isinstance(callback, keras.callbacks.Callback):
         raise UsageError(problem("training.callbacks", "is no keras.callbacks.Callback", received=name))
     return callback
+
+
+class UserCallbacks:
+    """What checkpoints keep of the callbacks that a config names: their attributes that are plain numbers.
+
+    That is what Keras's own count with: epochs to wait, the best value so far.
+
+    Args:
+        callbacks: In the config's order.
+    """
+
+    def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
+        self.callbacks = callbacks
+
+    def state(self) -> dict[str, Any]:
+        """Returns the numbers of each."""
+        return {"numbers": [_numbers(callback) for callback in self.callbacks]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Gives each its numbers back."""
+        for callback, numbers in zip(self.callbacks, state["numbers"], strict=True):
+            for name, value in numbers.items():
+                setattr(callback, name, value)
+
+
+def _numbers(callback: keras.callbacks.Callback) -> dict[str, float]:
+    mine = {name: value.item() if isinstance(value, np.generic) else value for name, value in vars(callback).items()}
+    return {name: value for name, value in mine.items() if isinstance(value, bool | int | float)}

@@ -20,18 +20,18 @@ class Feed(keras.callbacks.Callback):
         task: Splits a batch into what `fit` takes.
         batches: The task's training batches.
         steps: Batches of an epoch, where the config limits them.
-        first_epoch: Where training begins.
-        first_step: Batches of the first epoch that were trained on before.
+
+    Attributes:
+        first_epoch: Where training begins, or goes on.
+        first_step: Batches of the first epoch that were trained on before; they are not read again.
+        tokens: Tokens read in all.
     """
 
-    def __init__(
-        self, task: Task, batches: Batches, steps: int | None = None, first_epoch: int = 0, first_step: int = 0
-    ) -> None:
+    def __init__(self, task: Task, batches: Batches, steps: int | None = None) -> None:
         super().__init__()
         self.task = task
         self.batches = batches
-        self.first_epoch, self.first_step = first_epoch, first_step
-        self.current_epoch = first_epoch
+        self.first_epoch = self.first_step = self.current_epoch = 0
         self.tokens = 0
         self._steps = steps
 
@@ -40,6 +40,16 @@ class Feed(keras.callbacks.Callback):
         """Batches of an epoch."""
         found = self.batches.steps_per_epoch
         return min(self._steps, found) if self._steps and found else int(self._steps or found or 0)
+
+    def go_to(self, epoch: int, step: int) -> None:
+        """Lets the next call of `fit` begin at a step of an epoch, both counted from 0."""
+        self.first_epoch = self.current_epoch = epoch
+        self.first_step = step
+
+    def rows(self, epoch: int, step: int) -> list[int] | None:
+        """Returns which rows of the train split a batch holds; None where the batches do not say."""
+        tell = getattr(self.batches, "rows", None)
+        return None if tell is None else [int(row) for row in tell(epoch, step)]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes the epoch whose batches `fit` asks for next."""
@@ -63,7 +73,7 @@ class Feed(keras.callbacks.Callback):
         """One signature for all lengths, so that `fit` traces its step once."""
         import tensorflow as tf
 
-        example = self.task.fit_arguments(next(self.batches.epoch(self.first_epoch)))
+        example = self.task.fit_arguments(next(self.batches.epoch(self.first_epoch, self.first_step)))
         fixed = getattr(self.batches, "fixed_shape", False)
         signature = keras.tree.map_structure(lambda array: tf.TensorSpec(_shape(array, fixed), array.dtype), example)
         return tf.data.Dataset.from_generator(self.read, output_signature=signature).prefetch(_PREFETCH)

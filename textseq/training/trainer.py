@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -18,20 +18,15 @@ from textseq.errors import UsageError, problem
 from textseq.registry import tasks
 from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
-from textseq.training.callbacks import (
-    DivergenceGuard,
-    EarlyStopping,
-    MetricsLog,
-    Progress,
-    Reporter,
-    Validation,
-    monitored,
-    user_callbacks,
-)
-from textseq.training.checkpoints import load_weights
+from textseq.training.callbacks import monitored, user_callbacks
+from textseq.training.checkpoints.folder import Checkpoint
+from textseq.training.checkpoints.weights import load_weights
 from textseq.training.compiling import Compiling, choose, recurrence_line
 from textseq.training.feeding import Feed
+from textseq.training.fitting import Fitting
+from textseq.training.logs import Reporter
 from textseq.training.optimizers import build_optimizer
+from textseq.training.resuming import identity
 
 Say = Callable[[str], None]
 
@@ -75,6 +70,11 @@ class Ready:
     compiling: Compiling
     callbacks: list[keras.callbacks.Callback]
 
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same when the training is gone on with."""
+        return identity(self.prepared, keras.backend.backend())
+
 
 def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     """Makes the model, its optimizer and the callbacks that the config names.
@@ -95,14 +95,17 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     return Ready(config, task, prepared, model, feed, compiling, user_callbacks(list(config.training.callbacks)))
 
 
-def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict[str, Any]:
+def train(
+    ready: Ready, run: RunDirectory, reporter: Reporter, say: Say, checkpoint: Checkpoint | None = None
+) -> dict[str, Any]:
     """Trains a model and leaves its best weights and its scores in the run directory.
 
     Args:
         ready: What `build` returned.
-        run: A fresh run directory, in which `record` wrote what was learned from the data.
+        run: A run directory, in which `record` wrote what was learned from the data.
         reporter: Shows progress.
         say: Takes lines for the user.
+        checkpoint: Where to go on from; None to begin.
 
     Returns:
         The scores by split, as in `scores.json`.
@@ -112,9 +115,9 @@ def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict
     say(str(ready.compiling))
     if (line := recurrence_line(model)) is not None:
         say(line)
-    began = time.perf_counter()
-    best = fit(ready, run, reporter)
-    seconds = time.perf_counter() - began
+    fitting = Fitting(ready, run, reporter, say, ready.identity)
+    fitting(checkpoint)
+    best, seconds = fitting.validation, fitting.saving.elapsed()
     load_weights(model, run.weights)
     splits = ready.prepared.splits
     scored = [name for name in ("validation", "test") if name in splits]
@@ -130,30 +133,8 @@ def train(ready: Ready, run: RunDirectory, reporter: Reporter, say: Say) -> dict
         "tokens_per_second": round(feed.tokens / seconds, 1),
     }
     run.write_json("scores.json", {**scores, "training": summary})
+    fitting.checkpoints.thin_out_to_last()
     return {**scores, "training": summary}
-
-
-def fit(ready: Ready, run: RunDirectory, reporter: Reporter) -> Validation:
-    """Runs `keras.Model.fit` with the callbacks that the config asks for; returns what validation found."""
-    training, feed = ready.config.training, ready.feed
-    keep_last = training.keep == "last"
-    validation = Validation(ready.task, ready.prepared, run, training.monitor, keep_last=keep_last)
-    callbacks: list[keras.callbacks.Callback] = [
-        feed,
-        DivergenceGuard(training.log_every),
-        validation,
-        MetricsLog(run, feed, training.log_every),
-        Progress(reporter, feed, training.epochs),
-        *([EarlyStopping(validation, training.early_stopping)] if training.early_stopping else []),
-        *([keras.callbacks.TensorBoard(str(run.path / "tensorboard"))] if training.tensorboard else []),
-        keras.callbacks.CSVLogger(str(run.path / "epochs.csv")),
-        *ready.callbacks,
-    ]
-    try:
-        ready.model.fit(feed.for_backend(), epochs=training.epochs, verbose=0, callbacks=callbacks, shuffle=False)
-    finally:
-        reporter.end()
-    return validation
 
 
 def seed_everything(config: RunConfig) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from textseq.config import load_config
+from textseq.config.differences import flat
 from textseq.errors import RunDirectoryError
-from textseq.reporting.settings import flat, lines, read_settings, written
+from textseq.reporting.settings import lines, read_settings, written
 from textseq.rundir import RunDirectory
 
 CONFIG = """

@@ -7,13 +7,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from textseq.config.differences import flat
 from textseq.errors import UsageError, problem
 from textseq.reporting.comparison.pairs import against_majority, compare_pair, main_score, p_value, why_not
 from textseq.reporting.comparison.resampling import Resamples, scores
 from textseq.reporting.comparison.significance import holm, interval
 from textseq.reporting.facts import Facts
 from textseq.reporting.history import lower_is_better
-from textseq.reporting.settings import flat
 
 SIGNIFICANT = 0.05
 _SHOWN = ("accuracy", "macro_f1", "micro_f1", "loss", "perplexity", "bits_per_byte", "bits_per_character")

@@ -1,0 +1,148 @@
+"""When checkpoints are written, and what is in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import keras
+
+from textseq.config import TrainingConfig
+from textseq.data.shards import WHOLE, Shard
+from textseq.training.checkpoints.folder import Checkpoint, Checkpoints
+from textseq.training.checkpoints.state import is_finite, values
+from textseq.training.divergence import DivergedError
+from textseq.training.feeding import Feed
+from textseq.training.stopping import StoppedError, Stopping
+
+
+class Stateful(Protocol):
+    """Something whose state belongs to a checkpoint."""
+
+    def state(self) -> dict[str, Any]:
+        """Returns it, JSON-serialisable."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from it."""
+
+
+class Saving(keras.callbacks.Callback):
+    """Writes checkpoints: at the ends of epochs, every so many steps or minutes, and when a signal came.
+
+    It comes last of all callbacks, so that what the others changed is in the checkpoint.
+
+    Args:
+        checkpoints: Where to.
+        training: Says how often.
+        feed: Knows the steps and counts the tokens.
+        stopping: Knows whether a signal came.
+        parts: Whose state is kept, by name.
+        about: What else is kept, JSON-serialisable.
+        shard: Which of how many processes this is. Several take part in every checkpoint, so that no clock and no
+            signal of one of them may ask for one; the first writes it.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        training: TrainingConfig,
+        feed: Feed,
+        stopping: Stopping,
+        parts: Mapping[str, Stateful],
+        about: Mapping[str, Any],
+        shard: Shard = WHOLE,
+    ) -> None:
+        super().__init__()
+        self.checkpoints, self.feed, self.stopping = checkpoints, feed, stopping
+        self.every = training.checkpoint_every
+        minutes = training.checkpoint_minutes if shard.count == 1 else None
+        self.seconds = None if minutes is None else 60.0 * minutes
+        self.parts, self.about, self.shard = parts, about, shard
+        self._epoch = 0
+        self._last = self._began = time.monotonic()
+        self._seconds_before = 0.0
+
+    def elapsed(self) -> float:
+        """Returns the seconds of training, those before an interruption with them."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Gives each part, and the clock, its state back."""
+        self._seconds_before = checkpoint.about["seconds"]
+        self._began = self._last = time.monotonic()
+        self.feed.tokens = checkpoint.about["tokens"]
+        for name, part in self.parts.items():
+            part.restore(checkpoint.about["parts"][name])
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Saves where it is time, and leaves where a signal came.
+
+        Raises:
+            StoppedError: A signal came; the step is saved.
+        """
+        if self.model.stop_training:  # the epoch ends here, and is saved as a whole
+            return
+        step = batch + 1
+        regular = self.every is not None and (self._epoch * self.feed.steps_per_epoch + step) % self.every == 0
+        due = self.seconds is not None and time.monotonic() - self._last >= self.seconds
+        if regular or due or self.stopping.signal is not None:
+            self.save(self._epoch, step, regular=regular)
+        self._leave_if_asked()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Saves.
+
+        Raises:
+            StoppedError: A signal came; the epoch is saved.
+        """
+        self.save(epoch + 1, 0, regular=True)
+        self._leave_if_asked()
+
+    def save(self, epoch: int, step: int, *, regular: bool) -> None:
+        """Writes a checkpoint.
+
+        Args:
+            epoch: That is going on, counted from 0.
+            step: Batches of it that were trained on.
+            regular: Whether the config, and no clock or signal, said so.
+
+        Raises:
+            DivergedError: A weight is no longer a number.
+        """
+        arrays, means = values(self.model)
+        if self.shard.index > 0:
+            return
+        if not is_finite(self.model):
+            raise DivergedError("a weight is no longer a number", epoch=epoch, step=max(step - 1, 0), loss=float("nan"))
+        about = {
+            "step": epoch * self.feed.steps_per_epoch + step,
+            "epoch": epoch,
+            "step_of_epoch": step,
+            "regular": regular,
+            "means": means,
+            "stopped": bool(self.model.stop_training),
+            "seconds": self.elapsed(),
+            "tokens": self.feed.tokens,
+            "parts": {name: part.state() for name, part in self.parts.items()},
+            **self.about,
+        }
+        self.checkpoints.write(about, arrays)
+        self._last = time.monotonic()
+
+    def save_unscored(self) -> None:
+        """Writes a checkpoint of an epoch whose steps are done and which a signal kept from being scored.
+
+        Raises:
+            StoppedError: Always.
+        """
+        self.save(self._epoch, self.feed.steps_per_epoch, regular=False)
+        self._leave_if_asked()
+
+    def _leave_if_asked(self) -> None:
+        if self.stopping.signal is not None:
+            raise StoppedError(self.stopping.signal)

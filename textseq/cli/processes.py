@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from textseq.errors import UsageError, problem
 if TYPE_CHECKING:
     from textseq.config import RunConfig
     from textseq.data.shards import Shard
+    from textseq.rundir import RunDirectory
     from textseq.tasks.base import Prepared, Task
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -88,23 +89,57 @@ class Processes:
             Which of how many processes this is, and its directory: in all but the first, one that goes afterwards.
 
         Raises:
-            UsageError: The processes differ, or cannot share the config's batches.
+            UsageError: The processes have different configs.
         """
         from textseq.data.shards import WHOLE
 
         if not self.distributed:
             yield WHOLE, run_dir
             return
-        from textseq.training.processes import Wanted, require_devices, require_same, together
+        from textseq.training.processes import Wanted, require_same, together
 
         with together(Wanted(self.coordinator, self.count, self.index)) as shard:
             require_same("config", config.to_yaml(), shard)
-            require_devices(config.training.batch_size)
             if shard.index == 0:
                 yield shard, run_dir
                 return
             with tempfile.TemporaryDirectory(prefix="textseq-") as aside:
                 yield shard, Path(aside)
+
+
+def with_batch_size(
+    config: RunConfig,
+    say: Callable[[str], None],
+    shard: Shard,
+    plugins: Sequence[str],
+    begun: RunDirectory | None = None,
+) -> RunConfig:
+    """Returns the config with a number of rows that all processes can share; the first finds it where it is `auto`.
+
+    Args:
+        config: The run's.
+        say: Takes lines for the user.
+        shard: Which of how many processes this is.
+        plugins: Files that the user named.
+        begun: A run that is gone on with, whose number stays.
+
+    Raises:
+        UsageError: No batch fits, or the processes cannot share the one that the config names.
+    """
+    from textseq.config import load_config
+    from textseq.training.batch_size import resolved
+
+    if begun is not None and config.training.batch_size == "auto":
+        rows = load_config(begun.resolved).training.batch_size
+        config = replace(config, training=replace(config.training, batch_size=rows))
+    if shard.count == 1:
+        return resolved(config, say, plugins=plugins)
+    from textseq.training.processes import require_devices, told_by_first
+
+    found = resolved(config, say, plugins=plugins, processes=shard.count) if shard.index == 0 else config
+    rows = told_by_first(found.training.batch_size)
+    require_devices(rows)
+    return replace(config, training=replace(config.training, batch_size=rows))
 
 
 def prepare_in_step(config: RunConfig, say: Callable[[str], None], shard: Shard) -> tuple[Task, Prepared]:
@@ -126,4 +161,4 @@ def prepare_in_step(config: RunConfig, say: Callable[[str], None], shard: Shard)
         task, prepared = prepare(config, say)
     require_same("tokenizer", prepared.tokenizer.fingerprint, shard)
     require_same("dataset", str({name: len(split.texts) for name, split in prepared.splits.items()}), shard)
-    return shared(task, shard, config.training.batch_size), replace(prepared, shard=shard)
+    return shared(task, shard, config.training.rows), replace(prepared, shard=shard)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from textseq.cli.options import backend_option, begin, plugin_option, set_option
-from textseq.cli.processes import Processes, distributed_options, prepare_in_step
+from textseq.cli.processes import Processes, distributed_options, prepare_in_step, with_batch_size
 
 
 @click.command()
@@ -53,7 +53,7 @@ def train(
     config = load_config(config_path, overrides)
     run_dir = run_dir or Path("runs") / config.name
     if dry_run:
-        _dry_run(config)
+        _dry_run(config, plugins)
         return
     if resume and (overwrite or processes.distributed):
         wrong, way_out = "goes on with a run, and --overwrite deletes it", "Pass one"
@@ -63,14 +63,17 @@ def train(
     with processes.together(config, run_dir) as (shard, own_dir):
         run = RunDirectory(own_dir)
         alone = {"quiet": quiet or shard.index > 0, "report": report and shard.index == 0}
+        goes_on = resume and run.resolved.is_file()
+        if not goes_on:
+            run.refuse_if_taken(overwrite=overwrite)
+        config = with_batch_size(config, silence if alone["quiet"] else say, shard, plugins, run if goes_on else None)
         scores = None
-        if resume and run.resolved.is_file():
+        if goes_on:
             from textseq.cli.resuming import go_on
 
             scores = go_on(run, config, config_path, say=silence if quiet else say, **alone)
-            overwrite = scores is None
         if scores is None:
-            run.refuse_if_taken(overwrite=overwrite)
+            overwrite = overwrite or goes_on
             scores = _train(config, config_path, own_dir, shard, overwrite=overwrite, **alone)
     if shard.index == 0:
         _show(scores, run_dir, as_json=as_json)
@@ -106,10 +109,12 @@ def _train(
     return scores
 
 
-def _dry_run(config: Any) -> None:
+def _dry_run(config: Any, plugins: tuple[str, ...]) -> None:
     from textseq.data.audit import lines
+    from textseq.data.shards import WHOLE
     from textseq.training.trainer import build, prepare
 
+    config = with_batch_size(config, say, WHOLE, plugins)
     task, prepared = prepare(config, say)
     for line in lines(prepared.audit):
         say(f"  {line}")

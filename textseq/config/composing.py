@@ -8,10 +8,11 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from textseq.config.annotations import Names, parse
-from textseq.config.kinds import Bounds, Choice, Kind
+from textseq.config.kinds import AnyOf, Bounds, Choice, Kind, Null, Number
 from textseq.config.problems import Path, Problems
 from textseq.config.reading import read
 from textseq.config.schema import Component, DataConfig, EmbeddingConfig, RunConfig, TrainingConfig, section_fields
+from textseq.config.sizes import Size
 from textseq.errors import RegistryError, nearest
 from textseq.registry import Argument, Registry, encoders, registries
 
@@ -39,6 +40,8 @@ _CHOICES = {
     "precision": Choice(("float32", "mixed_bfloat16")),
     "jit": Choice(("auto", True, False)),
     "keep": Choice(("best", "last")),
+    "batch_size": AnyOf((Number(True, _POSITIVE), Choice(("auto",)))),
+    "memory_budget": AnyOf((Size(), Null())),
 }
 _SPLITS = ("train", "validation", "test")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from textseq.config.kinds import Bounds
+from textseq.errors import UsageError, problem
 
 
 def setting(default: Any = None, *, least: float | None = None, most: float | None = None, **more: Any) -> Any:
@@ -88,7 +89,8 @@ class TrainingConfig:
     Attributes:
         epochs: Passes over the train split.
         steps_per_epoch: Batches of an epoch, where fewer than all.
-        batch_size: Rows of a batch.
+        batch_size: Rows of a batch; "auto" for as many as fit the budget, which `rows` is once they are found.
+        memory_budget: What "auto" may take, such as "4GB"; half of the free memory where null.
         learning_rate: The schedule's highest.
         optimizer: adam, adamw or sgd.
         schedule: constant, linear or cosine, with `warmup` (steps, or a fraction below 1) and `final` (a fraction).
@@ -116,7 +118,8 @@ class TrainingConfig:
 
     epochs: int = setting(5, least=1)
     steps_per_epoch: int | None = setting(None, least=1)
-    batch_size: int = setting(64, least=1)
+    batch_size: int | str = 64
+    memory_budget: str | None = None
     learning_rate: float = setting(1e-3, above=0.0)
     optimizer: Component = field(default_factory=lambda: Component("adam"))
     schedule: Component = field(default_factory=lambda: Component("constant"))
@@ -138,6 +141,18 @@ class TrainingConfig:
     bucket: bool = True
     tensorboard: bool = False
     callbacks: tuple[Component, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """The rows of a batch.
+
+        Raises:
+            UsageError: It is not found yet how many.
+        """
+        if isinstance(self.batch_size, str):
+            way_out = "`textseq train` finds the number; name one here"
+            raise UsageError(problem("training.batch_size", "is no number yet", received="auto", way_out=way_out))
+        return self.batch_size
 
 
 @dataclass(frozen=True)

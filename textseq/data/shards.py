@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
 
 from textseq.errors import UsageError, problem
 
@@ -14,10 +19,12 @@ class Shard:
     Attributes:
         index: Which part, counted from 0.
         count: Parts in all.
+        largest: Takes an array of numbers and returns the largest of each in all parts; all parts must ask alike.
     """
 
     index: int = 0
     count: int = 1
+    largest: Callable[[np.ndarray], np.ndarray] = field(default=np.asarray, compare=False)
 
     def rows(self, batch_size: int) -> slice:
         """Returns the rows of a batch that are this part.
@@ -38,3 +45,39 @@ class Shard:
 
 
 WHOLE = Shard()
+
+_BATCHES_EVENED_TOGETHER = 50
+
+
+def own_rows(rows: Any, shard: Shard) -> Any:
+    """Returns a part of a stream: whole files where they can be shared out evenly, else every so many-th row.
+
+    Args:
+        rows: A `datasets.IterableDataset`.
+        shard: Which part.
+    """
+    if shard.count == 1:
+        return rows
+    from datasets.distributed import split_dataset_by_node
+
+    return split_dataset_by_node(rows, rank=shard.index, world_size=shard.count)
+
+
+def evened(batches: Iterable[dict[str, np.ndarray]], shard: Shard) -> Iterator[dict[str, np.ndarray]]:
+    """Yields endless batches, each padded to the width that the widest part of it has; `tokens` is an estimate of all.
+
+    Widths are compared for many batches at once, since that takes a word with every other process.
+
+    Args:
+        batches: Of this part.
+        shard: Which part.
+    """
+    source = iter(batches)
+    while shard.count > 1:
+        some = list(islice(source, _BATCHES_EVENED_TOGETHER))
+        widths = shard.largest(np.array([batch["token_ids"].shape[1] for batch in some], np.int32))
+        for batch, width in zip(some, widths.tolist(), strict=True):
+            wider = [(0, 0), (0, width - batch["token_ids"].shape[1])]
+            ids = {name: np.pad(batch[name], wider) for name in ("token_ids", "segment_ids") if name in batch}
+            yield {**batch, **ids, "tokens": np.count_nonzero(batch["token_ids"]) * shard.count}
+    yield from source

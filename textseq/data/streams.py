@@ -16,6 +16,7 @@ from textseq.config import DataConfig
 from textseq.data.batches import ClassificationBatches, Truncate
 from textseq.data.encoded import EncodedTexts
 from textseq.data.labels import Labels
+from textseq.data.shards import WHOLE, Shard, evened, own_rows
 from textseq.data.tokenizers.base import START_ID, Tokenizer
 
 Batch = dict[str, np.ndarray]
@@ -69,6 +70,7 @@ class StreamedClassificationBatches(Stream):
         bucket: Whether texts of like length go together.
         max_length: Tokens a row is cut to.
         truncate: Which end of a longer row goes.
+        shard: Which part of the stream is read, for as large a part of each batch.
     """
 
     def __init__(
@@ -84,9 +86,12 @@ class StreamedClassificationBatches(Stream):
         bucket: bool,
         max_length: int,
         truncate: Truncate,
+        shard: Shard = WHOLE,
     ) -> None:
         super().__init__(steps_per_epoch)
-        self.rows = rows.shuffle(seed=seed, buffer_size=_ROWS_SHUFFLED_TOGETHER)
+        self.rows = own_rows(rows.shuffle(seed=seed, buffer_size=_ROWS_SHUFFLED_TOGETHER), shard)
+        self.shard = shard
+        batch_size //= shard.count
         self.data, self.tokenizer, self.labels = data, tokenizer, labels
         self.batch_size, self.seed, self.bucket = batch_size, seed, bucket
         self.max_length: int = max_length
@@ -94,6 +99,9 @@ class StreamedClassificationBatches(Stream):
 
     def endless(self) -> Iterator[Batch]:
         """Yields batches; of each pass, the last may hold fillers."""
+        yield from evened(self._own(), self.shard)
+
+    def _own(self) -> Iterator[Batch]:
         size = self.batch_size * _BATCHES_SORTED_TOGETHER
         for part, (pass_, block) in enumerate(_blocks(self.rows, size)):
             texts = self._encoded(block, self.data.text, pass_)
@@ -133,6 +141,7 @@ class StreamedWindows(Stream):
         batch_size: Rows of a batch.
         window: Tokens of a window.
         carry: Whether state is carried from window to window.
+        shard: Which part of the stream is read, for as large a part of each batch.
     """
 
     fixed_shape = True
@@ -148,8 +157,11 @@ class StreamedWindows(Stream):
         batch_size: int,
         window: int,
         carry: bool,
+        shard: Shard = WHOLE,
     ) -> None:
         super().__init__(steps_per_epoch)
+        rows, self.shard = own_rows(rows, shard), shard
+        batch_size //= shard.count
         self.rows, self.column, self.tokenizer, self.end_id = rows, column, tokenizer, end_id
         self.batch_size, self.window, self.carry = batch_size, window, carry
 
@@ -166,7 +178,9 @@ class StreamedWindows(Stream):
                 waiting[shortest] = np.concatenate([waiting[shortest], next(texts)])
             targets = np.stack([row[: self.window] for row in waiting])
             waiting = [row[self.window :] for row in waiting]
+            of_all = {} if self.shard.count == 1 else {"tokens": np.array(targets.size * self.shard.count)}
             yield {
+                **of_all,
                 "token_ids": np.concatenate([before, targets[:, :-1]], 1),
                 "targets": targets,
                 "weights": np.ones(targets.shape, np.float32),

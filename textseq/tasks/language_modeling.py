@@ -95,7 +95,7 @@ class LanguageModeling(Task):
             name="language_model",
         )
         if self.carry_state:
-            model.carry_state(config.training.batch_size)
+            model.carry_state(config.training.rows)
         model.ensure_built({"token_ids": np.ones((2, 4), np.int32)})
         return model
 
@@ -110,14 +110,15 @@ class LanguageModeling(Task):
                 prepared.tokenizer,
                 end_id=end_id,
                 steps_per_epoch=streamed_steps(config),
-                batch_size=config.training.batch_size,
+                batch_size=config.training.rows,
                 window=self.window,
                 carry=self.carry_state,
+                shard=prepared.shard,
             )
         return Windows(
             split.texts,
             end_id=end_id,
-            batch_size=config.training.batch_size,
+            batch_size=config.training.rows,
             window=self.window,
             carry=self.carry_state,
             seed=config.seed,

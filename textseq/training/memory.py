@@ -1,4 +1,4 @@
-"""How much memory this process holds, and how much of the accelerator's it has taken."""
+"""How much memory this process holds, how much is free, and how much of the accelerator's it has taken."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 _STATM = Path("/proc/self/statm")
 _STATUS = Path("/proc/self/status")
+_MEMORY = Path("/proc/meminfo")
+_GROUP = Path("/sys/fs/cgroup")
 
 
 def resident_bytes() -> int:
@@ -32,6 +34,20 @@ def peak_bytes() -> int:
 def _peak_by_usage() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere
+
+
+def free_bytes() -> int:
+    """Returns the memory that can still be taken: of the machine, or of the container where that allows less."""
+    try:
+        lines = _MEMORY.read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit, used = ((_GROUP / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        return min(free, int(limit) - int(used))
+    except (OSError, ValueError):  # no such group, or "max"
+        return free
 
 
 def accelerator_bytes() -> int | None:

@@ -86,6 +86,7 @@ def _meet(wanted: Wanted) -> Shard:
 
     settings: Any = jax.config
     settings.update("jax_cpu_collectives_implementation", "gloo")
+    settings.update("jax_enable_preemption_service", False)  # it would take SIGTERM away, and nobody would end
     abort_says(_lost("one of the processes"))
     try:
         jax.distributed.initialize(
@@ -103,7 +104,7 @@ def _meet(wanted: Wanted) -> Shard:
         raise RunFailedError(problem("--distributed", wrong, received=wanted.coordinator)) from error
     keras.distribution.set_distribution(RowsApart(auto_shard_dataset=False))
     wait("the beginning")
-    return Shard(jax.process_index(), jax.process_count())
+    return Shard(jax.process_index(), jax.process_count(), _largest)
 
 
 def require_devices(batch_size: int) -> None:
@@ -133,6 +134,12 @@ def wait(place: str) -> None:
     from jax.experimental import multihost_utils
 
     multihost_utils.sync_global_devices(place)
+
+
+def _largest(numbers: np.ndarray) -> np.ndarray:
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(numbers)).reshape(-1, len(numbers)).max(0)
 
 
 @contextmanager
@@ -200,7 +207,8 @@ def _nobody_to_ask(wanted: Wanted, error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(".")
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return said.replace("Error dispatching computation: ", "")[:300].rstrip(".")  # JAX says that once a step under way
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from textseq.training.checkpoints.folder import Checkpoint
 from textseq.training.environment import environment
 
 # What may differ, since no number that training computes depends on it.
-_FREE = {"name", *(f"training.{name}" for name in ("log_every", "early_stopping", "tensorboard"))}
+_FREE = {"name", *(f"training.{name}" for name in ("log_every", "early_stopping", "tensorboard", "memory_budget"))}
 _FREE |= {f"training.{name}" for name in ("checkpoint_every", "checkpoint_minutes", "keep_checkpoints")}
 _FREE |= {f"training.{name}" for name in ("setbacks", "setback_rate", "blow_up")}
 # Where the rows lie; that they are the same rows is checked by what is in them.

@@ -78,6 +78,7 @@ def evened(batches: Iterable[dict[str, np.ndarray]], shard: Shard) -> Iterator[d
         widths = shard.largest(np.array([batch["token_ids"].shape[1] for batch in some], np.int32))
         for batch, width in zip(some, widths.tolist(), strict=True):
             wider = [(0, 0), (0, width - batch["token_ids"].shape[1])]
-            ids = {name: np.pad(batch[name], wider) for name in ("token_ids", "segment_ids") if name in batch}
-            yield {**batch, **ids, "tokens": np.count_nonzero(batch["token_ids"]) * shard.count}
+            tokens = np.array(np.count_nonzero(batch["token_ids"]) * shard.count)
+            ids = {str(name): np.pad(batch[name], wider) for name in ("token_ids", "segment_ids") if name in batch}
+            yield {**batch, **ids, "tokens": tokens}
     yield from source

@@ -18,33 +18,13 @@ from textseq.config.json_schema import json_schema
 
 
 @pytest.fixture(scope="module")
-def classifier(topics_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(topics_config, tmp_path_factory.mktemp("runs") / "classifier")
+def classifier(topics_config: Path, train: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(topics_config, tmp_path_factory.mktemp("runs") / "classifier")
 
 
 @pytest.fixture(scope="module")
-def writer(story_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(story_config, tmp_path_factory.mktemp("runs") / "writer", "--set", "training.epochs=6")
-
-
-def trained(config: Path, run: Path, *more: str) -> Path:
-    with pytest.raises(SystemExit) as ended:
-        main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", "--no-report", *more])
-    assert ended.value.code == 0
-    return run
-
-
-@pytest.fixture
-def ask(capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: object, code: int = 0) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert ended.value.code == code, captured.err
-        return captured.out
-
-    return run
+def writer(writer_run: Path) -> Path:
+    return writer_run
 
 
 def test_a_pipe_is_labelled_line_by_line(classifier: Path, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:

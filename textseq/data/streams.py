@@ -18,6 +18,7 @@ from textseq.data.encoded import EncodedTexts
 from textseq.data.labels import Labels
 from textseq.data.shards import WHOLE, Shard, evened, own_rows
 from textseq.data.tokenizers.base import START_ID, Tokenizer
+from textseq.data.windows import drawn_restarts, restart
 
 Batch = dict[str, np.ndarray]
 
@@ -130,7 +131,7 @@ class StreamedWindows(Stream):
     """Windows for language models: each row of a batch reads whole texts one after the other, without a gap.
 
     A text goes to the row that has the fewest tokens left, so that all stay filled. The state is carried from window
-    to window and never reset; the end token says where a text begins.
+    to window; the end token says where a text begins.
 
     Args:
         rows: A `datasets.IterableDataset`.
@@ -142,6 +143,8 @@ class StreamedWindows(Stream):
         window: Tokens of a window.
         carry: Whether state is carried from window to window.
         shard: Which part of the stream is read, for as large a part of each batch.
+        restarts: Fraction of windows that begin as a text does: with the start token and no past.
+        seed: Of the restarts.
     """
 
     fixed_shape = True
@@ -158,10 +161,13 @@ class StreamedWindows(Stream):
         window: int,
         carry: bool,
         shard: Shard = WHOLE,
+        restarts: float = 0.0,
+        seed: int = 0,
     ) -> None:
         super().__init__(steps_per_epoch)
         rows, self.shard = own_rows(rows, shard), shard
         batch_size //= shard.count
+        self.restarts, self.seed = restarts, seed
         self.rows, self.column, self.tokenizer, self.end_id = rows, column, tokenizer, end_id
         self.batch_size, self.window, self.carry = batch_size, window, carry
 
@@ -179,13 +185,15 @@ class StreamedWindows(Stream):
             targets = np.stack([row[: self.window] for row in waiting])
             waiting = [row[self.window :] for row in waiting]
             of_all = {} if self.shard.count == 1 else {"tokens": np.array(targets.size * self.shard.count)}
-            yield {
+            batch = {
                 **of_all,
                 "token_ids": np.concatenate([before, targets[:, :-1]], 1),
                 "targets": targets,
                 "weights": np.ones(targets.shape, np.float32),
                 "reset": np.full(self.batch_size, float(step == 0 or not self.carry), np.float32),
             }
+            restart(batch, drawn_restarts((self.seed, self.shard.index, step), self.batch_size, self.restarts))
+            yield batch
             before = targets[:, -1:]
             step += 1
 

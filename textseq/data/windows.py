@@ -26,7 +26,8 @@ class Windows:
         window: Tokens of a window.
         carry: Whether windows follow each other, so that state can be carried. Without, the stream is cut anew each
             epoch at a random place, and the windows shuffled.
-        seed: Of the shuffle.
+        seed: Of the shuffle and of the restarts.
+        restarts: Fraction of windows that begin as a text does: with the start token and no past.
         shard: The rows of each batch that are made.
 
     Attributes:
@@ -44,9 +45,10 @@ class Windows:
         window: int,
         carry: bool = True,
         seed: int = 0,
+        restarts: float = 0.0,
         shard: Shard = WHOLE,
     ) -> None:
-        self.texts, self.end_id, self.shard = texts, end_id, shard
+        self.texts, self.end_id, self.restarts, self.shard = texts, end_id, restarts, shard
         self.batch_size, self.window, self.carry, self.seed = batch_size, window, carry, seed
         lengths = texts.lengths.astype(np.int64) + (0 if end_id is None else 1)
         self.ends = np.cumsum(lengths)
@@ -78,6 +80,7 @@ class Windows:
             begins, ends = starts(step)
             batch = self._gather(begins[mine], ends[mine])
             batch["reset"] = np.full(len(batch["targets"]), float(not self.carry or step == 0), np.float32)
+            restart(batch, drawn_restarts((self.seed, epoch, step), self.batch_size, self.restarts)[mine])
             yield batch if self.shard == WHOLE else {**batch, "tokens": (ends - begins).sum()}
 
     def spans(self, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -149,3 +152,21 @@ class Windows:
                 begin += 1
             row += 1
         return np.concatenate([np.asarray(part, np.int32) for part in parts]) if parts else np.zeros(0, np.int32)
+
+
+def drawn_restarts(seed: tuple[int, ...], rows: int, fraction: float) -> np.ndarray:
+    """Returns which rows of a batch restart, the same for the same seed. `(rows,)` of bool."""
+    return np.random.default_rng(seed).random(rows) < fraction
+
+
+def restart(batch: Batch, rows: np.ndarray) -> None:
+    """Lets some rows of a batch begin as a text does, which is how a trained model meets every text.
+
+    State that is carried on through all of the training makes a model that has never begun, and does badly at it.
+
+    Args:
+        batch: What `Windows` yields; changed.
+        rows: True at those rows. `(batch,)`
+    """
+    batch["reset"][rows] = 1.0
+    batch["token_ids"][rows & (batch["weights"][:, 0] > 0), 0] = START_ID

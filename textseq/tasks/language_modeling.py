@@ -41,6 +41,8 @@ class LanguageModeling(Task):
         dropout: Fraction of the vectors before the softmax dropped in training, 0 to 1.
         carry_state: Whether the encoder's state goes on from window to window in training. False cuts the text anew
             each epoch, at a random offset, and shuffles the windows.
+        restarts: Fraction of training windows that begin as a text does, with the start token and no past, 0 to 1. At 0
+            a model whose state is carried never learns to begin, which generation and scoring do with every text.
         end_of_text: Whether an end token follows each row of the dataset.
         softmax: "full", or "adaptive": rare tokens in clusters, on TensorFlow several times quicker with word-level
             vocabularies.
@@ -58,6 +60,7 @@ class LanguageModeling(Task):
         tied: bool = True,
         dropout: float = 0.0,
         carry_state: bool = True,
+        restarts: float = 0.05,
         end_of_text: bool = True,
         softmax: Literal["full", "adaptive"] = "full",
         cutoffs: list[int] | None = None,
@@ -66,6 +69,7 @@ class LanguageModeling(Task):
         self.tied = tied
         self.dropout = dropout
         self.carry_state = carry_state
+        self.restarts = restarts
         self.end_of_text = end_of_text
         self.softmax = softmax
         self.cutoffs = cutoffs
@@ -114,6 +118,8 @@ class LanguageModeling(Task):
                 window=self.window,
                 carry=self.carry_state,
                 shard=prepared.shard,
+                restarts=self.restarts,
+                seed=config.seed,
             )
         return Windows(
             split.texts,
@@ -122,6 +128,7 @@ class LanguageModeling(Task):
             window=self.window,
             carry=self.carry_state,
             seed=config.seed,
+            restarts=self.restarts,
             shard=prepared.shard,
         )
 

@@ -135,3 +135,12 @@ def test_the_state_is_reset_at_the_first_window_only(tokenizer: WordsTokenizer) 
     assert resets == [[1.0] * 4] + [[0.0] * 4] * 29
     alone = [batch["reset"].tolist() for batch in islice(windows(tokenizer, carry=False).endless(), 3)]
     assert alone == [[1.0] * 4] * 3
+
+
+def test_so_many_windows_begin_as_texts_do(tokenizer: WordsTokenizer) -> None:
+    batches = list(islice(windows(tokenizer, restarts=0.5).endless(), 100))[1:]  # all begin so at first
+    begun = np.array([batch["token_ids"][:, 0] == START_ID for batch in batches])
+    assert 0.3 < begun.mean() < 0.7  # four standard deviations of 396 draws are 0.1
+    np.testing.assert_array_equal(begun, [batch["reset"] == 1 for batch in batches])
+    plain = list(islice(windows(tokenizer).endless(), 100))[1:]
+    assert not any((batch["token_ids"][:, 0] == START_ID).any() for batch in plain)

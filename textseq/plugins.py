@@ -1,4 +1,4 @@
-"""Plugin files and folders, and the record of where a run's components came from."""
+"""Plugin files and folders that the user names."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 from textseq.errors import PluginImportError, RegistryError, problem
 from textseq.registry import Origin, registries
 
+_PREFIX = "textseq_plugin_"
 _NO_PLUGIN_FILES = ("_*", "test_*", "*_test.py", "conftest.py", "setup.py")
-
-
-class Components(Protocol):
-    """Anything that names components: a `RunConfig`."""
-
-    def components(self) -> Iterable[tuple[str, str]]:
-        """Returns (kind, name) pairs, such as ("encoder", "lstm")."""
 
 
 def load_plugin(path: str | Path) -> tuple[Origin, ...]:
@@ -53,52 +45,9 @@ def load_plugin(path: str | Path) -> tuple[Origin, ...]:
     return tuple(origins)
 
 
-def provenance(config: Components) -> list[dict[str, Any]]:
-    """Returns where every component of a run comes from, for `plugins.json`."""
-    return [_record(registries[kind].origin(name)) for kind, name in config.components()]
-
-
-def check_provenance(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Compares what a run was made with and what is installed now.
-
-    Args:
-        records: What `provenance` returned when the run was made.
-
-    Returns:
-        A sentence for each component whose source is another than it was.
-
-    Raises:
-        RegistryError: A component is missing; says what to install or which file to name.
-    """
-    changed = []
-    for record in records:
-        registry = registries[record["kind"]]
-        if record["name"] not in registry.names():
-            raise RegistryError(
-                f"{record['kind']} '{record['name']}': the run needs it and it is not here. {_way_back(record)}"
-            )
-        if (now := registry.origin(record["name"])).sha256 != record["sha256"]:
-            changed.append(
-                f"{record['kind']} '{record['name']}': its source is another than when the run was made "
-                f"({_described(record)}; now {_described(_record(now))})."
-            )
-    return changed
-
-
-def _record(origin: Origin) -> dict[str, Any]:
-    names = ("kind", "name", "package", "version", "module", "qualified", "file", "sha256")
-    return {name: getattr(origin, name) for name in names}
-
-
-def _described(record: Mapping[str, Any]) -> str:
-    place = f"{record['package']} {record['version']}" if record["package"] else str(record["file"])
-    return f"{place}, sha256 {str(record['sha256'])[:12]}"
-
-
-def _way_back(record: Mapping[str, Any]) -> str:
-    if record["package"]:
-        return f"Install it: pip install {record['package']}=={record['version']}."
-    return f"Pass the file that defines it (sha256 {str(record['sha256'])[:12]}…): --plugin {record['file']}."
+def is_single_file(module: str) -> bool:
+    """Whether a module is a plugin that a user named, and one file and no more."""
+    return module.startswith(_PREFIX) and not hasattr(sys.modules.get(module), "__path__") and "." not in module
 
 
 def _files(place: Path, shown: str) -> list[Path]:
@@ -144,7 +93,7 @@ def _import(file: Path, shown: str) -> str:
 
 def _module_name(path: Path) -> str:
     """Returns `textseq_plugin_<file>`, with a part of the path's hash, for two folders may hold equal file names."""
-    return f"textseq_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"{_PREFIX}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _place(file: Path, error: Exception) -> str:

@@ -16,7 +16,7 @@ from textseq.files import append_line, explained, remove, replacing
 # What belongs to a run; `--overwrite` deletes these and nothing else.
 _CONTENTS = (
     *("config.yaml", "resolved.yaml", "plugins.json", "environment.json", "labels.json", "audit.json", "scores.json"),
-    *("tokenizer", "checkpoints", "tensorboard"),
+    *("tokenizer", "checkpoints", "tensorboard", "plugins"),
     *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "rows.npz", "samples.json", "report.html"),
     "setbacks.jsonl",
 )
@@ -202,6 +202,15 @@ class RunDirectory:
         with replacing(self.path / name) as beside:
             beside.write_text(text, encoding="utf-8")
         return self.path / name
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Writes a file whole, in a folder that is made if need be."""
+        path = self.path / name
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            beside.write_bytes(content)
+        return path
 
     def write_json(self, name: str, value: Any) -> Path:
         """Writes `value` as JSON; NumPy numbers become plain ones, NaN and infinity become null."""

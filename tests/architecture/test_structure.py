@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEVELS = (
     ("textseq.errors", "textseq.files", "textseq.signatures"),
     ("textseq.registry",),
-    ("textseq.plugins", "textseq.config", "textseq.rundir", "textseq.scaffold"),
+    ("textseq.plugins", "textseq.config", "textseq.rundir", "textseq.scaffold", "textseq.provenance"),
     ("textseq.data", "textseq.layers"),
     ("textseq.encoder",),
     ("textseq.model",),
@@ -32,7 +32,7 @@ LEVELS = (
 # `training.checkpoints` reads and writes weights, which evaluation needs too; nothing goes the other way.
 HEAVY = {"tensorflow", "keras", "datasets", "numpy", "jax", "sentencepiece", "pyarrow", "sklearn"}
 LIGHT = ("textseq.errors", "textseq.files", "textseq.signatures", "textseq.registry", "textseq.plugins")
-LIGHT += ("textseq.config", "textseq.rundir", "textseq.scaffold")
+LIGHT += ("textseq.config", "textseq.rundir", "textseq.scaffold", "textseq.provenance")
 PLUGINS_MAY = ("__future__", "collections", "math", "typing", "keras", "numpy", "textseq.registry", "textseq.encoder")
 PLUGINS_MAY += ("textseq.layers", "textseq.errors")
 VAGUE = {"utils", "helpers", "common", "misc", "util", "tools"}

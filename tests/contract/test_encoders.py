@@ -12,8 +12,9 @@ import pytest
 
 from textseq.registry import encoders
 from textseq.testing import EncoderFaultError, check_encoder, examine_encoder
-from textseq.testing.checks import ENCODER_CHECKS, title
+from textseq.testing.checks import ENCODER_CHECKS
 from textseq.testing.contract import encoder_findings
+from textseq.testing.trying import title
 
 NAMES = encoders.names()
 VARIANTS: dict[str, list[dict[str, Any]]] = {

@@ -114,7 +114,11 @@ def test_an_encoder_from_a_file_trains_predicts_and_generates(
     )
     assert text["text"]
     refused = textseq("predict", str(tmp_path / "a"), "a cat", code=2)
-    assert "Unknown encoder 'shifted'" in refused.stderr or "--plugin" in refused.stderr
+    copy = tmp_path / "a" / "plugins" / "shifted.py"
+    assert f"Pass the copy that the run carries: --plugin {copy}." in refused.stderr
+    again = textseq("predict", str(tmp_path / "a"), "a cat", "--plugin", str(copy), "--json")
+    assert json.loads(again.stdout)["label"] == "animal"
+    assert "its source is another" not in again.stderr
 
 
 def test_a_run_is_evaluated_and_asked_and_says_the_same_each_time(

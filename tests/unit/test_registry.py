@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import pytest
 
 from textseq.errors import RegistryError
-from textseq.plugins import check_provenance, load_plugin
+from textseq.plugins import load_plugin
+from textseq.provenance import Provenance, check_provenance, copies_in
 from textseq.registry import Registry, encoders, registries
+from textseq.rundir import RunDirectory
 
 OWN = '''
 from textseq.encoder import Encoder
@@ -118,3 +121,59 @@ def test_provenance_tells_what_is_missing_and_what_changed(tmp_path: Path) -> No
     packaged = {**record, "name": "own_nine", "package": "other", "version": "1.2", "sha256": ""}
     with pytest.raises(RegistryError, match=r"pip install other==1\.2"):
         check_provenance([packaged])
+
+
+class Made:
+    """Names the components of a run that was made with plugin files."""
+
+    def __init__(self, *components: tuple[str, str]) -> None:
+        self.components = lambda: components
+
+
+def test_a_run_carries_single_files_and_nothing_else(tmp_path: Path) -> None:
+    load_plugin(plugin(tmp_path / "a", "carried_one"))
+    load_plugin(plugin(tmp_path / "b", "carried_two"))
+    load_plugin(plugin(tmp_path, "carried_three", "package/inner.py").parent)
+    (tmp_path / "c").mkdir()
+    plugin(tmp_path / "c", "carried_four", "inner.py")
+    (tmp_path / "c" / "__init__.py").write_text("from . import inner\n")
+    load_plugin(tmp_path / "c")
+    names = ("lstm", "carried_one", "carried_two", "carried_three", "carried_four")
+    found = Provenance.of(Made(*(("encoder", name) for name in names)))
+    assert [record.get("copy") for record in found.records] == [
+        None,  # comes with a package
+        "plugins/own.py",
+        "plugins/own_2.py",  # of one name, from another folder
+        "plugins/inner.py",
+        None,  # a part of a package, which would not work alone
+    ]
+    run = RunDirectory.create(tmp_path / "run")
+    found.write(run)
+    for record in found.records:
+        if "copy" in record:
+            copy = tmp_path / "run" / record["copy"]
+            assert hashlib.sha256(copy.read_bytes()).hexdigest() == record["sha256"]
+    assert copies_in(run) == [run.path / "plugins" / name for name in ("own.py", "own_2.py", "inner.py")]
+
+
+def test_what_is_missing_is_in_the_copy_that_the_run_carries(tmp_path: Path) -> None:
+    copy = tmp_path / "plugins" / "own.py"
+    copy.parent.mkdir()
+    copy.write_text("raise SystemExit('it was imported')\n")
+    record = {"kind": "encoder", "name": "gone_for_good", "package": None, "file": "/x/own.py", "sha256": "0" * 64}
+    with pytest.raises(RegistryError, match=rf"Pass the copy that the run carries: --plugin {copy}\.$"):
+        check_provenance([{**record, "copy": "plugins/own.py"}], tmp_path)
+    copy.unlink()
+    with pytest.raises(RegistryError, match=r"Pass the file that defines it .* --plugin /x/own\.py\.$"):
+        check_provenance([{**record, "copy": "plugins/own.py"}], tmp_path)
+
+
+def test_what_changed_is_told_in_one_line_with_the_way_back(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "changed_one")
+    load_plugin(path)
+    (record,) = Provenance.of(Made(("encoder", "changed_one"))).records
+    RunDirectory(tmp_path).write_bytes("plugins/own.py", path.read_bytes())
+    path.write_text(path.read_text() + "# another\n")
+    (told,) = check_provenance([record], tmp_path)
+    assert "\n" not in told
+    assert told.endswith(f"As it was: --plugin {tmp_path / 'plugins' / 'own.py'}.")

@@ -86,7 +86,7 @@ def _train(
     from textseq.cli.afterwards import leave_report
     from textseq.cli.progress import make_reporter
     from textseq.data.audit import lines
-    from textseq.plugins import provenance
+    from textseq.provenance import Provenance
     from textseq.rundir import RunDirectory
     from textseq.training.environment import environment
     from textseq.training.trainer import build, record, train
@@ -97,10 +97,11 @@ def _train(
     for line in lines(prepared.audit):
         speak(f"  {line}")
     ready = build(config, task, prepared)
+    provenance = Provenance.of(config)
     run = RunDirectory.create(run_dir, overwrite=overwrite)
     run.write_text("config.yaml", as_written)
     run.write_text("resolved.yaml", config.to_yaml())
-    run.write_json("plugins.json", provenance(config))
+    provenance.write(run)
     run.write_json("environment.json", environment())
     record(run, prepared)
     scores = train(ready, run, make_reporter(quiet=quiet), speak)
@@ -128,6 +129,8 @@ def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
 
     from textseq.cli.links import link
     from textseq.cli.tables import scores_table
+    from textseq.provenance import copies_in
+    from textseq.rundir import RunDirectory
 
     if as_json:
         click.echo(json.dumps({"run": str(run_dir), **scores}))
@@ -135,7 +138,9 @@ def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     click.echo(scores_table(scores))
     if (page := run_dir / "report.html").is_file():
         click.echo(f"The report: {link(page)}")
-    click.echo(f"The run lies in {run_dir}. Next: textseq evaluate {run_dir} · textseq predict {run_dir} 'a text'")
+    more = "".join(f" --plugin {path}" for path in copies_in(RunDirectory(run_dir)))
+    following = f"textseq evaluate {run_dir}{more} · textseq predict {run_dir} 'a text'{more}"
+    click.echo(f"The run lies in {run_dir}. Next: {following}")
 
 
 def say(line: str) -> None:

@@ -16,7 +16,7 @@ from textseq.data.sources import load_splits
 from textseq.data.tokenizers.base import Tokenizer, load_tokenizer
 from textseq.errors import DataError, RunDirectoryError, UsageError, problem
 from textseq.model import TextModel
-from textseq.plugins import check_provenance
+from textseq.provenance import check_provenance
 from textseq.registry import tasks
 from textseq.rundir import RunDirectory
 from textseq.tasks.base import Prepared, Task
@@ -106,7 +106,8 @@ def load_run(path: str | Path, note: Callable[[str], None] | None = None) -> Run
         RegistryError: A component that it was made with is not here; says what to install or to name.
     """
     directory = RunDirectory.open(path)
-    changed = check_provenance(directory.read_json("plugins.json")) if directory.plugins.is_file() else []
+    records = directory.read_json("plugins.json") if directory.plugins.is_file() else []
+    changed = check_provenance(records, directory.path)
     if note is not None:
         for sentence in changed:
             note(sentence)
@@ -117,12 +118,12 @@ def load_run(path: str | Path, note: Callable[[str], None] | None = None) -> Run
 
 
 def require_task(run: Run, name: str, verb: str) -> None:
-    """Refuses a run whose task cannot do what a command needs.
+    """Refuses a run whose task is not the one that a command needs, nor derived from it.
 
     Raises:
         RunDirectoryError: The run was trained for another task.
     """
-    if run.config.task.name != name:
+    if not isinstance(run.task, tasks.get(name)):
         raise RunDirectoryError(
             problem(
                 str(run.directory.path),

@@ -7,7 +7,7 @@ import random
 _THINGS = ["film", "book", "play", "song", "story", "picture", "meal", "hotel", "walk", "talk"]
 _GOOD = ["good", "fine", "lovely", "clever", "moving", "funny"]
 _BAD = ["bad", "dull", "ugly", "silly", "boring", "weak"]
-_ASIDES = ("to be honest", "if you ask me", "as it happens", "all in all", "believe it or not", "")
+_ASIDES = ("to be honest", "if you ask me", "as it happens", "all in all", "as far as it goes", "")
 SPLITS = {"train": 600, "validation": 100, "test": 200}
 
 

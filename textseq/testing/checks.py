@@ -42,11 +42,6 @@ ENCODER_CHECKS: tuple[Check, ...] = (
 )
 
 
-def title(check: Callable[..., Any]) -> str:
-    """Returns what a check says has to hold."""
-    return check.__name__.replace("_", " ")
-
-
 def quickly(check: Callable[..., Any]) -> AbstractContextManager[Any]:
     """Keeps JAX from compiling every loop of every encoder anew, which takes minutes; a graph's check needs it to."""
     if keras.backend.backend() != "jax" or check is training.a_graph_takes_any_shape:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from textseq.encoder import Encoder
-from textseq.errors import UsageError
 from textseq.registry import encoders
-from textseq.testing.checks import ENCODER_CHECKS, FIRST, Check, quickly, title
-from textseq.testing.comparing import Fault
+from textseq.testing.checks import ENCODER_CHECKS, FIRST, Check, quickly
 from textseq.testing.findings import ContractError, Finding, raise_faults
 from textseq.testing.subject import Subject
+from textseq.testing.trying import tried
 
 _BASE = "it is an encoder"
 
@@ -63,29 +61,7 @@ def encoder_findings(
     yield Finding(_BASE)
     subject = Subject(cls, units, arguments)
     for check in checks:
-        found = [_finding(check, subject, causal) for causal in (False, True)]
+        found = [tried(check, subject, causal, causal=causal, around=quickly(check)) for causal in (False, True)]
         yield from found
         if check is FIRST and any(finding.fault for finding in found):
             return
-
-
-def _finding(check: Callable[[Subject, bool], None], subject: Subject, causal: bool) -> Finding:
-    try:
-        with quickly(check):
-            check(subject, causal)
-    except Fault as fault:
-        return Finding(title(check), str(fault), causal)
-    except UsageError as error:
-        return Finding(title(check), f"refused: {error}", causal)
-    except Exception as error:
-        return Finding(title(check), f"{type(error).__name__}: {first_line(error)}", causal)
-    return Finding(title(check), None, causal)
-
-
-def first_line(error: Exception) -> str:
-    """Returns what an error says first; Keras and TensorFlow put the name of the call before it, and colours."""
-    text = re.sub(r"\x1b\[\d*m|\{\{function_node [^}]*\}\} ?", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    if lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
-        return lines[1]
-    return lines[0]

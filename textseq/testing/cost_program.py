@@ -22,8 +22,8 @@ from textseq.plugins import load_plugin
 from textseq.registry import encoders
 from textseq.tasks.classification import ClassificationModel
 from textseq.testing.comparing import difference
-from textseq.testing.contract import first_line
 from textseq.testing.cost import BATCH, TOKENS
+from textseq.testing.trying import first_line
 from textseq.training.memory import peak_bytes, resident_bytes
 
 _VOCABULARY, _CLASSES = 1000, 4

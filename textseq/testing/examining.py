@@ -13,6 +13,7 @@ from textseq.errors import UsageError, problem, unknown
 from textseq.plugins import load_plugin
 from textseq.registry import Origin, Registry, encoders, registries
 from textseq.testing import cost
+from textseq.testing.components import task_findings, tokenizer_findings
 from textseq.testing.contract import encoder_findings
 from textseq.testing.findings import Finding
 from textseq.testing.importing import load_and_tell
@@ -105,6 +106,10 @@ class Examination:
 
 
 def _checks(kind: str, cls: Any) -> Iterator[Finding]:
+    if kind == "tokenizer":
+        return tokenizer_findings(cls, {})
+    if kind == "task":
+        return task_findings(cls, {})
     return encoder_findings(cls, _CHECKED_UNITS, {})
 
 

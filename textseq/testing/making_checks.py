@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import tempfile
@@ -10,28 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from textseq.errors import TextseqError
-from textseq.signatures import Argument, documented_arguments, inspect_class
+from textseq.signatures import Argument, inspect_class
+from textseq.testing.arguments import plain_and_documented
 from textseq.testing.comparing import Fault, difference, refute, require, same
 from textseq.testing.subject import Holder, Subject, variables_made
-
-_PLAIN = {"bool", "int", "float", "str", "None", "Literal", "list", "tuple", "dict", "Sequence", "Mapping"}
-
-
-def plain_and_documented(cls: type, arguments: tuple[Argument, ...]) -> None:
-    """Requires every argument of a constructor to have a default of a plain type and a line in the docstring."""
-    for argument in arguments:
-        require(argument.name == "units" or not argument.required, f"{argument.name} has no default")
-        words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'|\"[^\"]*\"", "", argument.annotation)))
-        plain = bool(words) and words <= _PLAIN
-        require(plain, f"{argument.name} is of no plain type. Received: {argument.annotation!r}")
-    own = set(inspect.signature(cls.__init__).parameters)  # type: ignore[misc]
-    documented = {argument.name for argument in arguments if argument.doc}
-    missing = sorted({argument.name for argument in arguments} & own - documented)
-    require(not missing, f"its docstring says nothing of {', '.join(missing)} (under Args:)")
-    said = documented_arguments((inspect.getdoc(cls) or "").partition("\nAttributes:")[0])
-    names = {argument.name for argument in arguments} | own
-    stale = sorted(name for name in said if name not in names)
-    require(not stale, f"its docstring tells of {', '.join(stale)}, which the constructor does not take")
 
 
 def arguments_are_plain_and_documented(subject: Subject, causal: bool) -> None:

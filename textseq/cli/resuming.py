@@ -73,9 +73,9 @@ def go_on(
 
 
 def _changed_sources(run: RunDirectory) -> list[str]:
-    from textseq.plugins import check_provenance
+    from textseq.provenance import check_provenance
 
-    return check_provenance(run.read_json("plugins.json")) if run.plugins.is_file() else []
+    return check_provenance(run.read_json("plugins.json"), run.path) if run.plugins.is_file() else []
 
 
 def _make_unfinished(run: RunDirectory, config: RunConfig, config_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_another_tokenizer_in_the_run_directory_is_noticed(
     if other.vocabulary_size != size:
         pytest.skip("SentencePiece found fewer pieces, which the weights' shape tells already")
     with pytest.raises(SystemExit) as ended:
-        main(["export", str(run), str(tmp_path / "out")])
+        main(["export", str(run), str(tmp_path / "out"), "--in-this-process"])
     captured = capfd.readouterr()
     assert ended.value.code == 1
     assert "in training it was on" in captured.err

@@ -146,7 +146,9 @@ def textseq(*arguments: object, environment: dict[str, str]) -> subprocess.Compl
 @pytest.mark.parametrize("more", ["", ", revision: v1"], ids=["the main branch", "a revision"])
 def test_a_hub_id_is_downloaded_and_trained_on(more: str, hub: dict[str, str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    done = textseq("train", config(tmp_path, "owner/toy", more), "--run-dir", run, "--json", environment=hub)
+    done = textseq(
+        "train", config(tmp_path, "owner/toy", more), "--run-dir", run, "--json", "--no-report", environment=hub
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test"]["rows"] == 10
     assert any("resolve" in request and "train.jsonl" in request for request in Hub.asked)

@@ -43,7 +43,7 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "transformer"])
+@pytest.mark.parametrize("encoder", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
 def test_classification_on_jax(encoder: str, topics_config: Path, tmp_path: Path) -> None:
     there = str(tmp_path / "run")
     run(

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 from benchmark import commands, figures, serving, steps
+from benchmark.checkpointing import checkpoint
 from benchmark.epoch import epoch
 from benchmark.exports import export
 from benchmark.interleaving import Absent
@@ -33,6 +34,7 @@ _FIGURES: dict[str, Callable[[bool], figures.Figures]] = {
     "memory": commands.memory,
     "predict": commands.predict,
     "epoch": epoch,
+    "checkpoint": checkpoint,
     "export": export,
     "serve-latency": serving.serve_latency,
     "serve-throughput": serving.serve_throughput,

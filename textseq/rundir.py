@@ -20,6 +20,8 @@ _CONTENTS = (
     *("model.weights.h5", "metrics.jsonl", "timings.jsonl", "epochs.csv", "rows.npz", "samples.json", "report.html"),
     "setbacks.jsonl",
 )
+# Deleted in this order, so that what a kill leaves is still a run, and one without checkpoints.
+_IN_ORDER = sorted(_CONTENTS, key=lambda name: (name == "resolved.yaml", name != "checkpoints"))
 _LEFTOVER = re.compile(r"\.\d+\.(old\.)?.+")  # what a process that was killed had not yet renamed
 
 
@@ -49,7 +51,7 @@ class RunDirectory:
         run = cls(path)
         run.refuse_if_taken(overwrite=overwrite)
         with explained(run.path):
-            for name in _CONTENTS if run.path.is_dir() else ():
+            for name in _IN_ORDER if run.path.is_dir() else ():
                 item = run.path / name
                 shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
             run.path.mkdir(parents=True, exist_ok=True)
@@ -70,8 +72,8 @@ class RunDirectory:
             RunDirectoryError: Something lies there that may not be deleted, or no folder can be made there.
         """
         if self.path.is_dir():
-            names = [item.name for item in self.path.iterdir()]
-            strangers = sorted(name for name in names if name not in _CONTENTS and not _LEFTOVER.fullmatch(name))
+            names = [item.name for item in self.path.iterdir() if not _LEFTOVER.fullmatch(item.name)]
+            strangers = sorted(name for name in names if name not in _CONTENTS)
             is_run = self.resolved.is_file()
             if names and not overwrite:
                 wrong = "holds a run already" if is_run else "is not empty"

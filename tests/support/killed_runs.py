@@ -47,6 +47,18 @@ class Forks:
         self.log = (self._folder / "log").read_text(errors="replace")
         return status
 
+    def until_done(self, *arguments: object, kills: Iterator[dict[str, Any]]) -> int:
+        """Runs the same command again and again, killed as `kills` says, then to its end; returns how often it was."""
+        killed = 0
+        for kill in kills:
+            status = self(*arguments, kill=kill)
+            if status == 0:
+                return killed
+            assert status == -signal.SIGKILL, self.log
+            killed += 1
+        assert self(*arguments) == 0, self.log
+        return killed
+
 
 @contextmanager
 def forks(folder: Path, backend: str = "tensorflow") -> Iterator[Forks]:
@@ -63,11 +75,15 @@ def forks(folder: Path, backend: str = "tensorflow") -> Iterator[Forks]:
         process.wait()
 
 
-def random_kill(generator: random.Random, *, seconds: float, operations: int) -> dict[str, Any]:
-    """Returns a moment: half of them by the clock, half just before a file of the run is touched."""
-    if generator.random() < 0.5:
-        return {"seconds": generator.uniform(0.0, seconds)}
-    return {"operation": generator.randint(1, operations)}
+def random_kills(
+    generator: random.Random, *, seconds: float, operations: int, most: int = 1
+) -> Iterator[dict[str, Any]]:
+    """Yields one to so many moments: half of them by the clock, half just before a file of the run is touched."""
+    for _ in range(generator.randint(1, most)):
+        by_clock = generator.random() < 0.5
+        yield (
+            {"seconds": generator.uniform(0, seconds)} if by_clock else {"operation": generator.randint(1, operations)}
+        )
 
 
 def what_a_run_ends_with(run: Path) -> dict[str, Any]:
@@ -127,12 +143,19 @@ def _train(job: dict[str, Any]) -> None:
     try:
         main(job["arguments"])
     except SystemExit as ended:
+        sys.stdout.flush()
         os._exit(int(ended.code or 0))
 
 
 def _arm(kill: dict[str, Any], run: str) -> None:
-    """Lets this process kill itself later; `number` is the signal, SIGKILL where none is named."""
-    number = kill.get("number", signal.SIGKILL)
+    """Lets this process kill itself later.
+
+    Args:
+        kill: After how many `seconds`, or at which `operation`; `number` is the signal, SIGKILL where none is named,
+            and `times` how often it comes.
+        run: The run directory, whose operations count.
+    """
+    number, times = kill.get("number", signal.SIGKILL), kill.get("times", 1)
     if "seconds" in kill:
         timer = threading.Timer(kill["seconds"], os.kill, (os.getpid(), number))
         timer.daemon = True
@@ -145,7 +168,8 @@ def _arm(kill: dict[str, Any], run: str) -> None:
         if event in _EVENTS and str(arguments[0]).startswith(run):
             left -= 1
             if left == 0:
-                os.kill(os.getpid(), number)
+                for _ in range(times):
+                    os.kill(os.getpid(), number)
 
     sys.addaudithook(hook)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def textseq() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line and exits: 0 well, 1 a run that failed, 2 wrong use."""
+    """Runs the command line and exits: 0 well, 1 a run that failed, 2 wrong use, 130 or 143 ended by a signal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
@@ -103,12 +104,12 @@ def _fail(error: Exception) -> int:
         return _say(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return _say("The disk is full. What was written before is whole; make room and try again.", 1)
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    if isinstance(error, MemoryError) or re.search("ResourceExhausted|RESOURCE_EXHAUSTED", f"{type(error)}{error}"):
         return _say("Memory is at its end. Lower training.batch_size, task.max_length or task.window.", 1)
     first_line = (str(error).strip().splitlines() or [""])[0][:300]
     return _say(f"{type(error).__name__}: {first_line} (TEXTSEQ_DEBUG=1 shows where.)", 1)
 
 
 def _say(sentence: str, exit_code: int) -> int:
-    click.echo(f"Error: {sentence}" if exit_code != 130 else sentence, err=True)
+    click.echo(sentence if exit_code > 128 else f"Error: {sentence}", err=True)
     return exit_code

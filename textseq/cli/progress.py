@@ -45,20 +45,24 @@ class LineReporter(SilentReporter):
     def __init__(self) -> None:
         self._epochs = self._steps = 0
         self._began = self._spoke = 0.0
+        self._before: float | None = None
 
     def begin(self, *, epochs: int, steps: int) -> None:
         """Starts the clock."""
         self._epochs, self._steps = epochs, steps
         self._began = self._spoke = time.monotonic()
+        self._before = None
 
     def step(self, *, epoch: int, step: int, loss: float | None, tokens_per_second: float) -> None:
         """Writes a line when it is time."""
         now = time.monotonic()
+        done = ((epoch - 1) * self._steps + step) / max(self._epochs * self._steps, 1)
+        if self._before is None:
+            self._before = done  # of a run that goes on, most of it
         if loss is None or now - self._spoke < _SECONDS_BETWEEN_LINES:
             return
         self._spoke = now
-        done = ((epoch - 1) * self._steps + step) / max(self._epochs * self._steps, 1)
-        left = (now - self._began) * (1 - done) / max(done, 1e-9)
+        left = (now - self._began) * (1 - done) / max(done - self._before, 1e-9)
         _say(
             f"epoch {epoch}/{self._epochs}  step {step}/{self._steps}  loss {loss:.3f}  "
             f"{tokens_per_second:,.0f} tokens/s  {left:,.0f} s left"

@@ -99,8 +99,8 @@ def _train(
     ready = build(config, task, prepared)
     provenance = Provenance.of(config)
     run = RunDirectory.create(run_dir, overwrite=overwrite)
+    run.write_text("resolved.yaml", config.to_yaml())  # first, for it makes the directory a run's
     run.write_text("config.yaml", as_written)
-    run.write_text("resolved.yaml", config.to_yaml())
     provenance.write(run)
     run.write_json("environment.json", environment())
     record(run, prepared)

@@ -83,6 +83,10 @@ class ClassificationBatches:
         for rows in self._order(epoch)[first_step:]:
             yield self._make(rows, epoch)
 
+    def rows(self, epoch: int, step: int) -> np.ndarray:
+        """Returns the row numbers of a whole batch, without making it."""
+        return self._order(epoch)[step]
+
     def _order(self, epoch: int) -> list[np.ndarray]:
         """Returns the row numbers of each batch."""
         generator = np.random.default_rng([self.seed, epoch])

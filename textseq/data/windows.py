@@ -83,6 +83,14 @@ class Windows:
             restart(batch, drawn_restarts((self.seed, epoch, step), self.batch_size, self.restarts)[mine])
             yield batch if self.shard == WHOLE else {**batch, "tokens": (ends - begins).sum()}
 
+    def rows(self, epoch: int, step: int) -> np.ndarray:
+        """Returns which rows of the dataset the targets of a whole batch stand in."""
+        begins, ends = (self._carried_starts() if self.carry else self._shuffled_starts(epoch))(step)
+        firsts = np.searchsorted(self.ends, begins, side="right")
+        lasts = np.searchsorted(self.ends, ends, side="left")
+        spans = zip(firsts[ends > begins].tolist(), lasts[ends > begins].tolist(), strict=True)
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *(np.arange(low, high + 1) for low, high in spans)]))
+
     def spans(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns where the targets of a step begin and end in the stream, where windows follow each other.
 

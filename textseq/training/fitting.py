@@ -12,10 +12,11 @@ from textseq.rundir import RunDirectory
 from textseq.training.callbacks import EarlyStopping, UserCallbacks, Validation
 from textseq.training.checkpoints.folder import Checkpoint, Checkpoints
 from textseq.training.checkpoints.state import assign, assign_means
-from textseq.training.divergence import DivergenceGuard
+from textseq.training.divergence import DivergedError, DivergenceGuard
 from textseq.training.logs import EpochTable, MetricsLog, Progress, Reporter
-from textseq.training.optimizers import weights_left_alone
+from textseq.training.optimizers import scale_learning_rate, weights_left_alone
 from textseq.training.saving import Saving, Stateful
+from textseq.training.setbacks import Setbacks
 from textseq.training.stopping import ScoringStoppedError, Stopping
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ class Fitting:
         guard, log = DivergenceGuard(training.blow_up), MetricsLog(run, feed, training.log_every)
         parts: dict[str, Stateful] = {"guard": guard, "validation": self.validation, "log": log}
         parts["users"] = UserCallbacks(ready.callbacks)
-        self.saving = Saving(self.checkpoints, training, feed, self.stopping, parts, about, ready.prepared.shard)
+        shard = ready.prepared.shard
+        parts["setbacks"] = self.setbacks = Setbacks(training, run, feed, allowed=shard.count == 1)
+        self.saving = Saving(self.checkpoints, training, feed, self.stopping, parts, about, shard)
         callbacks: list[keras.callbacks.Callback] = [
             feed,
             guard,
@@ -147,7 +150,9 @@ class Fitting:
                     self.saving.save(0, 0, regular=True)
                 else:
                     self._go_on(checkpoint)
-                self._train()
+                    self.checkpoints.forget_after(checkpoint.step)
+                while not self._train_to_the_end():
+                    pass  # it diverged, and stands at a checkpoint again
                 self.callbacks.end()
             finally:
                 self.reporter.end()
@@ -155,7 +160,6 @@ class Fitting:
     def _go_on(self, checkpoint: Checkpoint) -> None:
         """Makes everything as it was at a checkpoint."""
         self.checkpoints.put_back(checkpoint)
-        self.checkpoints.forget_after(checkpoint.step)
         means = checkpoint.about["means"]
         arrays = list(checkpoint.arrays)
         assign(self.ready.model, arrays[: len(arrays) - means])
@@ -163,6 +167,27 @@ class Fitting:
         self._position = (checkpoint.about["epoch"], checkpoint.about["step_of_epoch"])
         self.callbacks.go_on(self._position[1], arrays[len(arrays) - means :] if self._position[1] else ())
         self.ready.model.stop_training = checkpoint.about["stopped"]
+
+    def _train_to_the_end(self) -> bool:
+        """Trains, and returns whether that reached the end; where it diverged, all is as at a checkpoint before."""
+        try:
+            self._train()
+        except DivergedError as error:
+            self._go_back(error)
+            return False
+        return True
+
+    def _go_back(self, error: DivergedError) -> None:
+        checkpoint = self.checkpoints.last_regular(self.say)
+        if checkpoint is None:
+            raise error
+        after = self.setbacks.next(error, checkpoint.step)
+        self._go_on(checkpoint)
+        scale_learning_rate(self.ready.model.optimizer, after["scale"] / self.setbacks.scale)
+        self.setbacks.restore(after)
+        self.saving.save_again(checkpoint)
+        self.checkpoints.forget_after(checkpoint.step)
+        self.say(f"{error} Back at step {checkpoint.step:,}, with {after['scale']:g} times the learning rate.")
 
     def _train(self) -> None:
         """Trains the rest of the epoch that is going on, then the others."""

@@ -15,37 +15,48 @@ from textseq.training.schedules import WarmupSchedule
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 
 
-def build_optimizer(training: TrainingConfig, total_steps: int, scale: float = 1.0) -> keras.optimizers.Optimizer:
+def build_optimizer(training: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
     """Makes the optimizer.
 
     Args:
         training: Names the optimizer, its arguments and the schedule.
         total_steps: Batches of the whole training, which the schedule spreads over.
-        scale: What the learning rate is multiplied by, after a training that diverged.
     """
     kinds = fused_optimizers if keras.backend.backend() == "tensorflow" else keras.optimizers
-    return getattr(kinds, _OPTIMIZERS[training.optimizer.name])(
-        learning_rate=_learning_rate(training, total_steps, training.learning_rate * scale),
+    rate = _learning_rate(training, total_steps)
+    optimizer = getattr(kinds, _OPTIMIZERS[training.optimizer.name])(
+        learning_rate=rate,
         global_clipnorm=training.clip_norm,
         use_ema=training.ema is not None,
         ema_momentum=training.ema if training.ema is not None else 0.99,
         gradient_accumulation_steps=training.accumulate if training.accumulate > 1 else None,
         **training.optimizer.arguments,
     )
+    if isinstance(rate, WarmupSchedule):
+        rate.scale = optimizer.add_variable(shape=(), initializer="ones", dtype="float32", name="rate_scale")
+    return optimizer
 
 
-def _learning_rate(training: TrainingConfig, total_steps: int, highest: float) -> Any:
+def _learning_rate(training: TrainingConfig, total_steps: int) -> Any:
     schedule: Any = training.schedule
     warmup = schedule.arguments.get("warmup", 0)
     if schedule.name == "constant" and not warmup:
-        return highest
+        return training.learning_rate
     steps = int(warmup) if warmup >= 1 else round(warmup * total_steps)
-    return WarmupSchedule(schedule.name, highest, total_steps, steps, schedule.arguments.get("final", 0.0))
+    final = schedule.arguments.get("final", 0.0)
+    return WarmupSchedule(schedule.name, training.learning_rate, total_steps, steps, final)
 
 
 def current_learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """Returns the learning rate of the step to come."""
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
+def scale_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
+    """Multiplies the learning rate of all steps to come; what is compiled stays so."""
+    schedule = optimizer._learning_rate
+    changed = schedule.scale if isinstance(schedule, WarmupSchedule) else schedule
+    changed.assign(changed.value * factor)
 
 
 @contextmanager

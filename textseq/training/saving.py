@@ -10,6 +10,7 @@ import keras
 
 from textseq.config import TrainingConfig
 from textseq.data.shards import WHOLE, Shard
+from textseq.errors import RunFailedError, TextseqError
 from textseq.training.checkpoints.folder import Checkpoint, Checkpoints
 from textseq.training.checkpoints.state import is_finite, values
 from textseq.training.divergence import DivergedError
@@ -113,6 +114,7 @@ class Saving(keras.callbacks.Callback):
 
         Raises:
             DivergedError: A weight is no longer a number.
+            RunFailedError: It cannot be written; those before are whole.
         """
         arrays, means = values(self.model)
         if self.shard.index > 0:
@@ -131,8 +133,20 @@ class Saving(keras.callbacks.Callback):
             "parts": {name: part.state() for name, part in self.parts.items()},
             **self.about,
         }
-        self.checkpoints.write(about, arrays)
+        try:
+            self.checkpoints.write(about, arrays)
+        except TextseqError as error:
+            way_out = "The last checkpoint is whole: when that is mended, go on with --resume."
+            raise RunFailedError(f"{error} {way_out}") from error
         self._last = time.monotonic()
+
+    def save_again(self, checkpoint: Checkpoint) -> None:
+        """Replaces a checkpoint by the same one with what has changed: the learning rate, and the count of setbacks."""
+        arrays, _ = values(self.model)
+        means = checkpoint.about["means"]
+        arrays[len(arrays) - means :] = checkpoint.arrays[len(checkpoint.arrays) - means :]
+        parts = {name: part.state() for name, part in self.parts.items()}
+        self.checkpoints.write({**checkpoint.about, "parts": parts}, arrays)
 
     def save_unscored(self) -> None:
         """Writes a checkpoint of an epoch whose steps are done and which a signal kept from being scored.

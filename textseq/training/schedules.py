@@ -25,6 +25,9 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         total_steps: Training steps in all.
         warmup_steps: Steps of the warm-up.
         final: Fraction of `learning_rate` left at the last step, 0 to 1; "constant" ignores it.
+
+    Attributes:
+        scale: A variable of the optimizer that all rates are multiplied by; None for none.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = total_steps
         self.warmup_steps = warmup_steps
         self.final = final
+        self.scale: Any = None
 
     def __call__(self, step: Any) -> Any:
         """Returns the learning rate of a step, counted from 0."""
@@ -48,7 +52,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             fall = 1.0 - (1.0 - self.final) * done
         else:
             fall = ops.ones_like(done)
-        return self.learning_rate * ops.minimum(ops.minimum(rise, 1.0), fall)
+        rate = self.learning_rate * ops.minimum(ops.minimum(rise, 1.0), fall)
+        return rate if self.scale is None else rate * self.scale
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -132,8 +132,8 @@ def train(
         "weights": int(model.count_params()),
         "tokens_per_second": round(feed.tokens / seconds, 1),
     }
-    run.write_json("scores.json", {**scores, "training": summary})
     fitting.checkpoints.thin_out_to_last()
+    run.write_json("scores.json", {**scores, "training": summary})
     return {**scores, "training": summary}
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from textseq.data.tokenizers.base import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Tokenizer, require_fitted
+from textseq.data.tokenizers.subwords import MergeSampler, Pieces, Sampler, UnigramSampler, sample
 from textseq.errors import DataError, problem
 from textseq.registry import tokenizers
 
@@ -59,6 +60,7 @@ class SentencePieceTokenizer(Tokenizer):
         self.max_bytes = max_bytes
         self._processor: Any = None
         self._learned = b""
+        self._sampler: tuple[Pieces, Sampler] | None = None
 
     @property
     def vocabulary_size(self) -> int:
@@ -127,24 +129,18 @@ class SentencePieceTokenizer(Tokenizer):
     def encode_sampled(self, texts: Sequence[str], generator: np.random.Generator) -> list[Any]:
         """Returns the ids of one random segmentation of each text.
 
-        Drawn from all segmentations by the unigram model, by BPE with merges left out. SentencePiece's own generator is
-        seeded from `generator`, so that a row's pieces follow from what the caller seeded it with.
+        Drawn from all segmentations by the unigram model, by BPE with merges left out; what `generator` was seeded with
+        decides, in every process alike.
         """
-        if not self.samples:
-            return self.encode(texts)
-        import sentencepiece
-
         require_fitted(self._processor, "sentencepiece")
-        sentencepiece.set_random_generator_seed(int(generator.integers(2**31)))
-        ids: list[Any] = self._processor.encode(
-            [_valid(text) for text in texts],
-            out_type=int,
-            enable_sampling=True,
-            alpha=self.sampling,
-            nbest_size=-1,
-            num_threads=1,
-        )
-        return ids
+        if not self.samples or self.model == "char":
+            return self.encode(texts)
+        if self._sampler is None:
+            pieces = Pieces(self._processor)
+            kind = UnigramSampler if self.model == "unigram" else MergeSampler
+            self._sampler = (pieces, kind(pieces, self.sampling))
+        pieces, sampler = self._sampler
+        return sample([_valid(text) for text in texts], pieces, sampler, generator)
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Returns the text of each row of ids."""
@@ -192,7 +188,7 @@ class SentencePieceTokenizer(Tokenizer):
         """Takes SentencePiece's own model file."""
         import sentencepiece
 
-        self._learned = learned
+        self._learned, self._sampler = learned, None
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=learned)
 
     def _lines(self, texts: Iterable[str], keep_all: bool) -> Iterator[str]:

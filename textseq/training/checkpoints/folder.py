@@ -74,11 +74,11 @@ class Checkpoints:
             RunFailedError: The disk is full; the checkpoints before stay.
             RunDirectoryError: The folder cannot be written.
         """
+        step, weights = int(about["step"]), self._weights_hash()
         with explained(self.folder):
             self.folder.mkdir(exist_ok=True)
-        step, weights = int(about["step"]), self._weights_hash()
-        if weights is not None:
-            _link(self.run.weights, self._weights(step))
+            if weights is not None:
+                _link(self.run.weights, self._weights(step))
         if about["regular"]:
             self._regular = step
         files = {name: self._length(name) for name in _GROWING}

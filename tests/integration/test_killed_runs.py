@@ -75,7 +75,7 @@ def test_a_run_killed_five_times_ends_as_one_that_never_was(
 
 
 def test_a_second_ctrl_c_ends_the_process_at_once(train: Forks, topics_config: Path, tmp_path: Path) -> None:
-    arguments = ["train", topics_config, "--set", "training.log_every=1", "--quiet", "--run-dir", tmp_path / "run"]
+    arguments = ["train", topics_config, "--set", "training.log_every=1", "--no-report", "--run-dir", tmp_path / "run"]
     status = train(*arguments, kill={"operation": 60, "number": int(signal.SIGINT), "times": 2})
     assert status == -signal.SIGINT
     assert "ending after this step" in train.log

@@ -20,6 +20,7 @@ from benchmark.epoch import epoch
 from benchmark.exports import export
 from benchmark.interleaving import Absent
 from benchmark.machine import busy, machine
+from benchmark.many_processes import scaling_processes
 from benchmark.plotting import plot
 from benchmark.scaling import scaling
 from benchmark.tables import tables
@@ -36,6 +37,7 @@ _FIGURES: dict[str, Callable[[bool], figures.Figures]] = {
     "epoch": epoch,
     "checkpoint": checkpoint,
     "export": export,
+    "scaling-processes": scaling_processes,
     "serve-latency": serving.serve_latency,
     "serve-throughput": serving.serve_throughput,
 }

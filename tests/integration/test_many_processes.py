@@ -77,6 +77,36 @@ def test_all_end_when_one_is_killed(killed: int, story_config: Path, tmp_path: P
             assert "misses another, which ended or cannot be reached" in error
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_run_goes_on_with_another_number_of_processes(count: int, story_config: Path, tmp_path: Path) -> None:
+    settings = ("training.epochs=12", "training.log_every=5", "training.checkpoint_every=7")
+    alone, cut_off = tmp_path / "alone", tmp_path / "cut off"
+    many_processes.succeed([many_processes.command(story_config, alone, settings)])
+    with many_processes.started(many_processes.members(story_config, cut_off, 2, settings)) as processes:
+        assert processes[0].stderr is not None
+        next(line for line in processes[0].stderr if "epoch 2/12 done" in line)
+        processes[1].kill()
+        assert many_processes.outcomes(processes)[0][0] == 1
+    assert len(many_processes.curve(cut_off)) < len(many_processes.curve(alone))
+    commands = [many_processes.command(story_config, cut_off, settings, "--resume")]
+    if count > 1:
+        commands = many_processes.members(story_config, cut_off, count, settings, "--resume")
+    _, error = many_processes.succeed(commands)[0]
+    assert "Going on in epoch" in error
+    assert many_processes.largest_difference(alone, cut_off) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["topics_config", "story_config"])
+def test_processes_share_out_a_stream(config: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    settings = ("data.streaming=true", "training.steps_per_epoch=30", "training.epochs=2")
+    path: Path = request.getfixturevalue(config)
+    many_processes.succeed(many_processes.members(path, tmp_path / "run", 2, settings))
+    losses = [line["loss"] for line in many_processes.curve(tmp_path / "run") if "epoch" in line]
+    assert losses[1] < 0.9 * losses[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

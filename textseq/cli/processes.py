@@ -142,23 +142,35 @@ def with_batch_size(
     return replace(config, training=replace(config.training, batch_size=rows))
 
 
-def prepare_in_step(config: RunConfig, say: Callable[[str], None], shard: Shard) -> tuple[Task, Prepared]:
+def in_step(prepare: Callable[[], tuple[Task, Prepared]], config: RunConfig, shard: Shard) -> tuple[Task, Prepared]:
     """Reads and tokenises the dataset; of several processes the first does so before the others, who share its cache.
 
     Args:
+        prepare: Does that in one process.
         config: The run's.
-        say: Takes lines for the user.
         shard: Which of how many processes this is.
     """
-    from textseq.training.trainer import prepare
-
     if shard.count == 1:
-        return prepare(config, say)
+        return prepare()
     from textseq.training.processes import first_before_others, require_same
     from textseq.training.shared_task import shared
 
     with first_before_others(shard):
-        task, prepared = prepare(config, say)
+        task, prepared = prepare()
     require_same("tokenizer", prepared.tokenizer.fingerprint, shard)
     require_same("dataset", str({name: len(split.texts) for name, split in prepared.splits.items()}), shard)
     return shared(task, shard, config.training.rows), replace(prepared, shard=shard)
+
+
+def begun_before(run: RunDirectory, shard: Shard) -> bool:
+    """Whether there is a run to go on with; each of several processes then has what the first one has of it.
+
+    Args:
+        run: This process's own directory.
+        shard: Which of how many processes this is.
+    """
+    if shard.count > 1:
+        from textseq.training.copies import bring_run
+
+        bring_run(run, shard)
+    return run.resolved.is_file()

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from textseq.cli.processes import in_step
 from textseq.config import RunConfig
+from textseq.data.shards import Shard
 from textseq.rundir import RunDirectory
 
 
@@ -14,6 +16,7 @@ def go_on(
     run: RunDirectory,
     config: RunConfig,
     config_path: Path,
+    shard: Shard,
     *,
     quiet: bool,
     report: bool,
@@ -25,6 +28,7 @@ def go_on(
         run: Its directory.
         config: What it is to be gone on with.
         config_path: Where that was read.
+        shard: Which of how many processes this is; there may be more or fewer of them than before.
         quiet: Whether no progress is shown.
         report: Whether to make a report at the end.
         say: Takes lines for the user.
@@ -61,7 +65,7 @@ def go_on(
     check_position(checkpoint, config, keras.backend.backend())
     for line in version_notes(run) + _changed_sources(run):
         say(f"Note: {line}")
-    task, prepared = prepare_again(config, run, say)
+    task, prepared = in_step(lambda: prepare_again(config, run, say), config, shard)
     ready = build(config, task, prepared)
     check_identity(checkpoint, ready.identity)
     _make_unfinished(run, config, config_path)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from textseq.cli.options import backend_option, begin, plugin_option, set_option
-from textseq.cli.processes import Processes, distributed_options, prepare_in_step, with_batch_size
+from textseq.cli.processes import Processes, begun_before, distributed_options, in_step, with_batch_size
 
 
 @click.command()
@@ -55,15 +55,13 @@ def train(
     if dry_run:
         _dry_run(config, plugins)
         return
-    if resume and (overwrite or processes.distributed):
-        wrong, way_out = "goes on with a run, and --overwrite deletes it", "Pass one"
-        if processes.distributed:
-            wrong, way_out = "goes on in one process", "Leave out --distributed; the run is the same"
-        raise UsageError(problem("--resume", wrong, way_out=way_out))
+    if resume and overwrite:
+        wrong = "goes on with a run, and --overwrite deletes it"
+        raise UsageError(problem("--resume", wrong, way_out="Pass one"))
     with processes.together(config, run_dir) as (shard, own_dir):
         run = RunDirectory(own_dir)
         alone = {"quiet": quiet or shard.index > 0, "report": report and shard.index == 0}
-        goes_on = resume and run.resolved.is_file()
+        goes_on = resume and begun_before(run, shard)
         if not goes_on:
             run.refuse_if_taken(overwrite=overwrite)
         config = with_batch_size(config, silence if alone["quiet"] else say, shard, plugins, run if goes_on else None)
@@ -71,7 +69,7 @@ def train(
         if goes_on:
             from textseq.cli.resuming import go_on
 
-            scores = go_on(run, config, config_path, say=silence if quiet else say, **alone)
+            scores = go_on(run, config, config_path, shard, say=silence if alone["quiet"] else say, **alone)
         if scores is None:
             overwrite = overwrite or goes_on
             scores = _train(config, config_path, own_dir, shard, overwrite=overwrite, **alone)
@@ -89,11 +87,11 @@ def _train(
     from textseq.provenance import Provenance
     from textseq.rundir import RunDirectory
     from textseq.training.environment import environment
-    from textseq.training.trainer import build, record, train
+    from textseq.training.trainer import build, prepare, record, train
 
     speak = silence if quiet else say
     as_written = config_path.read_text(encoding="utf-8")
-    task, prepared = prepare_in_step(config, speak, shard)
+    task, prepared = in_step(lambda: prepare(config, speak), config, shard)
     for line in lines(prepared.audit):
         speak(f"  {line}")
     ready = build(config, task, prepared)

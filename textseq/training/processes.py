@@ -22,6 +22,7 @@ from textseq.training.aborting import abort_says, leave_at_once
 _SECONDS_TO_MEET = 300
 _SECONDS_OF_SILENCE = 60  # after which a process counts as lost, where its connection did not break before
 _SECONDS_TO_PART = 60
+_PIECE = 2**26  # bytes that are sent at once
 _LOST = re.compile(r"gloo|nccl|coordination|heartbeat|connection|UNAVAILABLE|DEADLINE_EXCEEDED", re.IGNORECASE)
 
 
@@ -154,12 +155,20 @@ def first_before_others(shard: Shard) -> Iterator[None]:
 
 def told_by_first(value: Any) -> Any:
     """Returns in every process what the first one passes; JSON-serialisable."""
+    return json.loads(bytes_of_first(json.dumps(value).encode()))
+
+
+def bytes_of_first(data: bytes) -> bytes:
+    """Returns in every process the bytes that the first one passes."""
+    size = int(_broadcast(np.frombuffer(b"%020d" % len(data), np.uint8)).tobytes())
+    mine = np.resize(np.frombuffer(data, np.uint8), size)  # what others than the first pass counts for nothing
+    return b"".join(_broadcast(mine[begin : begin + _PIECE]).tobytes() for begin in range(0, size, _PIECE))
+
+
+def _broadcast(array: np.ndarray) -> np.ndarray:
     from jax.experimental import multihost_utils
 
-    written = np.frombuffer(json.dumps(value).encode(), np.uint8).astype(np.int32)
-    size = int(multihost_utils.broadcast_one_to_all(np.array(len(written), np.int32)))
-    written = np.resize(written, size) if len(written) else np.zeros(size, np.int32)
-    return json.loads(np.asarray(multihost_utils.broadcast_one_to_all(written)).astype(np.uint8).tobytes())
+    return np.asarray(multihost_utils.broadcast_one_to_all(array))
 
 
 def require_same(what: str, text: str, shard: Shard) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -65,10 +66,18 @@ def curve(run: Path) -> list[dict[str, float]]:
 
 
 def largest_difference(first: Path, second: Path) -> float:
-    """Returns how far two runs' curves, and their scores on the test split, are from each other."""
+    """Returns how far two runs' curves, and their scores on the test split, are from each other.
+
+    Perplexities, exponentials of the loss that reach thousands, are compared by their logarithms.
+    """
     pairs = list(zip(curve(first), curve(second), strict=True))
     assert len(pairs) > 10
     assert [set(one) for one, _ in pairs] == [set(other) for _, other in pairs]
-    found = [abs(one[name] - other[name]) for one, other in pairs for name in one]
     tests = [json.loads((run / "scores.json").read_text())["test"] for run in (first, second)]
-    return max(found + [abs(tests[0][name] - tests[1][name]) for name in tests[0] if isinstance(tests[0][name], float)])
+    scores = {name for name in tests[0] if isinstance(tests[0][name], float)}
+    found = [_apart(name, one[name], other[name]) for one, other in pairs for name in one]
+    return max(found + [_apart(name, tests[0][name], tests[1][name]) for name in scores])
+
+
+def _apart(name: str, one: float, other: float) -> float:
+    return abs(math.log(one / other)) if "perplexity" in name else abs(one - other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -55,6 +56,22 @@ def explained(path: Path) -> Iterator[None]:
         raise _explanation(path, error) from error
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes from training in a folder, for as long as the block lasts and this process lives.
+
+    Raises:
+        RunDirectoryError: Another process trains there.
+    """
+    with explained(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def append_line(path: Path, line: str) -> None:
     """Adds a line to a file of lines and waits for the disk; first cuts off a line that a crash left unfinished.
 
@@ -67,6 +84,16 @@ def append_line(path: Path, line: str) -> None:
         file.write(f"{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        way_out = "Wait until it ends, or end it"
+        raise RunDirectoryError(problem(str(folder), "another process trains here", way_out=way_out)) from error
+    except OSError:  # the file system has no locks
+        return
 
 
 def _explanation(path: Path, error: OSError) -> TextseqError:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from textseq.errors import RunDirectoryError, RunFailedError
-from textseq.files import append_line, explained, replacing
+from textseq.files import append_line, explained, locked, replacing
 from textseq.rundir import RunDirectory
 
 
@@ -91,3 +91,10 @@ def test_lines_are_read_back_whole_ones_only(tmp_path: Path) -> None:
         file.write('{"step"')
     assert run.read_jsonl("metrics.jsonl") == [{"step": 1}]
     assert run.read_jsonl("nothing.jsonl") == []
+
+
+def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(RunDirectoryError, match="another process trains here"), locked(tmp_path):
+        pass
+    with locked(tmp_path):  # it is free again
+        pass

@@ -48,6 +48,7 @@ def train(
     begin(plugins=plugins, backend=processes.backend(backend))
     from textseq.config import load_config
     from textseq.errors import UsageError, problem
+    from textseq.files import locked
     from textseq.rundir import RunDirectory
 
     config = load_config(config_path, overrides)
@@ -69,7 +70,8 @@ def train(
         if goes_on:
             from textseq.cli.resuming import go_on
 
-            scores = go_on(run, config, config_path, shard, say=silence if alone["quiet"] else say, **alone)
+            with locked(run.path):
+                scores = go_on(run, config, config_path, shard, say=silence if alone["quiet"] else say, **alone)
         if scores is None:
             overwrite = overwrite or goes_on
             scores = _train(config, config_path, own_dir, shard, overwrite=overwrite, **alone)
@@ -81,13 +83,11 @@ def _train(
     config: Any, config_path: Path, run_dir: Path, shard: Any, *, overwrite: bool, quiet: bool, report: bool
 ) -> dict[str, Any]:
     """Does everything that may be refused before it makes, or clears, the run directory."""
-    from textseq.cli.afterwards import leave_report
-    from textseq.cli.progress import make_reporter
     from textseq.data.audit import lines
+    from textseq.files import locked
     from textseq.provenance import Provenance
     from textseq.rundir import RunDirectory
-    from textseq.training.environment import environment
-    from textseq.training.trainer import build, prepare, record, train
+    from textseq.training.trainer import build, prepare
 
     speak = silence if quiet else say
     as_written = config_path.read_text(encoding="utf-8")
@@ -97,11 +97,25 @@ def _train(
     ready = build(config, task, prepared)
     provenance = Provenance.of(config)
     run = RunDirectory.create(run_dir, overwrite=overwrite)
+    with locked(run.path):
+        return _begin(run, config, ready, as_written, provenance, quiet=quiet, report=report)
+
+
+def _begin(
+    run: Any, config: Any, ready: Any, as_written: str, provenance: Any, *, quiet: bool, report: bool
+) -> dict[str, Any]:
+    """Writes what is known before the training, trains, and makes the report."""
+    from textseq.cli.afterwards import leave_report
+    from textseq.cli.progress import make_reporter
+    from textseq.training.environment import environment
+    from textseq.training.trainer import record, train
+
+    speak = silence if quiet else say
     run.write_text("resolved.yaml", config.to_yaml())  # first, for it makes the directory a run's
     run.write_text("config.yaml", as_written)
     provenance.write(run)
     run.write_json("environment.json", environment())
-    record(run, prepared)
+    record(run, ready.prepared)
     scores = train(ready, run, make_reporter(quiet=quiet), speak)
     if report:
         leave_report(run, ready, speak)

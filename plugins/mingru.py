@@ -10,7 +10,7 @@ from typing import Any, Literal
 from keras import ops
 
 from textseq.encoder import StackedEncoder
-from textseq.layers.recurrence import LayerStack, LinearLayer
+from textseq.layers.recurrence import LayerStack, LinearLayer, positive
 from textseq.registry import encoders
 
 
@@ -67,19 +67,13 @@ class MinGRULayer(LinearLayer):
         **kwargs: Arguments of `LinearLayer`.
     """
 
-    gates = ("update", "candidate")
+    gates: tuple[str, ...] = ("update", "candidate")
 
     def __init__(self, units: int, *, candidate: Literal["linear", "positive"] = "linear", **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.candidate = candidate
 
-    def coefficients(self, update: Any, candidate: Any) -> tuple[Any, Any]:
+    def coefficients(self, inputs: Any, update: Any, candidate: Any) -> tuple[Any, Any]:
         """Returns 1 - z, and z times the candidate."""
-        return ops.sigmoid(-update), ops.sigmoid(update) * (
-            candidate if self.candidate == "linear" else positive(candidate)
-        )
-
-
-def positive(v: Any) -> Any:
-    """Returns v + ½ where v is not negative, and sigmoid(v), which meets it there, where it is."""
-    return ops.where(v >= 0, v + 0.5, ops.sigmoid(v))
+        new = positive(candidate) if self.candidate == "positive" else candidate
+        return ops.sigmoid(-update), ops.sigmoid(update) * new

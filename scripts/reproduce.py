@@ -2,6 +2,8 @@
 
     python scripts/reproduce.py                                   every config, one seed
     python scripts/reproduce.py sst2-lstm trec-lstm --seeds 3     two of them, mean of three seeds
+    python scripts/reproduce.py --encoders --seeds 3              a table of every encoder; goes on where it was ended
+    python scripts/reproduce.py --encoders lstm mingru --seconds 600
 
 A config's head says `# Expected: test accuracy >= 0.81`; a result short of it makes the exit code 1.
 """
@@ -19,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from encoder_table import EncoderTable
 
 ROOT = Path(__file__).resolve().parents[1]
 _EXPECTED = re.compile(r"^# Expected: (?P<split>\w+) (?P<score>\w+) (?P<sign>>=|<=) (?P<bound>\d+\.?\d*)", re.MULTILINE)
@@ -58,13 +62,29 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "reproduce", help="folder of the run directories")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="A.B=C")
     parser.add_argument("--baseline", action="store_true", help="train the linear baseline beside it")
+    parser.add_argument("--encoders", nargs="*", metavar="NAME", help="the table of encoders: these, or all")
+    parser.add_argument("--seconds", type=float, default=900.0, help="training steps of each language model in it")
     options = parser.parse_args()
+    if options.encoders is not None:
+        return _table(options)
     kept = True
     for config in _configs(options.names):
         expectation = Expectation.read(config)
         runs = [_train(config, seed, options.runs, options.overrides) for seed in range(options.seeds)]
         kept &= _tell(config, expectation, runs, _baseline(config) if options.baseline else None)
     return 0 if kept else 1
+
+
+def _table(options: argparse.Namespace) -> int:
+    from textseq.registry import encoders
+
+    unknown = sorted(set(options.encoders) - set(encoders.names()))
+    if unknown:
+        sys.exit(f"No encoder named {', '.join(unknown)}. There are: {', '.join(encoders.names())}.")
+    table = EncoderTable(options.runs, _attempt, options.seconds, options.overrides)
+    whole = table.fill(options.encoders or encoders.names(), options.seeds)
+    sys.stdout.write(table.write())
+    return 0 if whole else 1
 
 
 def _configs(names: Sequence[str]) -> list[Path]:
@@ -92,12 +112,16 @@ def _baseline(config: Path) -> dict[str, Any] | None:
 
 
 def _textseq(*arguments: object) -> dict[str, Any]:
+    found = _attempt(*arguments)
+    if found is None:
+        sys.exit(f"textseq {' '.join(map(str, arguments))} failed.")
+    return found
+
+
+def _attempt(*arguments: object) -> dict[str, Any] | None:
     command = [sys.executable, "-m", "textseq", *map(str, arguments), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with exit code {done.returncode}.")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return None if done.returncode else json.loads(done.stdout)
 
 
 def _tell(

@@ -17,10 +17,17 @@ from textseq.testing.contract import encoder_findings
 from textseq.testing.trying import title
 
 NAMES = encoders.names()
+_STACKED = {"depth": 2, "residual": True, "layer_norm": True}
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "rnn": [{"depth": 2, "residual": True, "layer_norm": True}],
-    "gru": [{"depth": 2, "residual": True, "layer_norm": True}],
-    "lstm": [{"depth": 2, "residual": True, "layer_norm": True}, {"forget_bias": "chrono", "variational": True}],
+    "awd_lstm": [{"hidden": 24, "depth": 3}],
+    "cnn": [{"depth": 3, "width": 2}, {"widths": [1, 2], "activation": "tanh"}],
+    "mingru": [{**_STACKED, "candidate": "positive"}],
+    "minlstm": [{**_STACKED, "candidate": "positive"}],
+    "rglru": [{"depth": 2, "feed_forward": 0.0}],
+    "sru": [{"depth": 2, "activation": "linear", "layer_norm": True}],
+    "rnn": [_STACKED],
+    "gru": [_STACKED],
+    "lstm": [_STACKED, {"forget_bias": "chrono", "variational": True}],
     "transformer": [
         {"kv_heads": 2, "activation": "swiglu", "norm": "layer"},
         {"context": 3, "depth": 1},

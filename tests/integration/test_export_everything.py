@@ -65,10 +65,10 @@ def answers(version: Path, texts: list[str], **more: list[str]) -> dict[str, np.
 
 
 def test_there_are_encoders_to_try() -> None:
-    assert {"rnn", "gru", "lstm", "transformer"} <= set(encoders.names())
+    assert len(encoders.names()) >= 10
 
 
-@pytest.mark.parametrize("encoder", ["rnn", "gru", "lstm", "transformer"])
+@pytest.mark.parametrize("encoder", encoders.names())
 def test_every_encoder_classifies(encoder: str, topics_config: Path, tmp_path: Path, train: Any) -> None:
     from textseq.export.exporter import export
 
@@ -80,7 +80,7 @@ def test_every_encoder_classifies(encoder: str, topics_config: Path, tmp_path: P
     assert made["serving"]["foreign_ops"] == []
 
 
-@pytest.mark.parametrize("encoder", ["rnn", "gru", "lstm", "transformer"])
+@pytest.mark.parametrize("encoder", encoders.names())
 @pytest.mark.parametrize("tokenizer", ["bytes", "{name: sentencepiece, vocabulary_size: 290, normalization: identity}"])
 def test_every_encoder_scores_and_steps(
     encoder: str, tokenizer: str, story_config: Path, tmp_path: Path, train: Any

@@ -83,15 +83,14 @@ def test_two_calls_with_the_state_handed_over_equal_one(name: str, inputs: tuple
 
 @pytest.mark.parametrize("name", sorted(encoders.names()))
 def test_causal_hides_the_future_and_its_opposite_uses_it(name: str, inputs: tuple[np.ndarray, np.ndarray]) -> None:
-    x = inputs[0]
+    x = inputs[0][:, :3]  # few enough for a convolution to see from end to end
     changed = x.copy()
-    changed[:, 4] += 1.0
+    changed[:, 1] += 1.0
     for causal in (True, False):
         encoder = encoders.get(name)(8, causal=causal)
         before, after = np.asarray(encoder(x)), np.asarray(encoder(changed))
         moved = np.abs(before - after).max(axis=(0, 2)) > 1e-5
-        assert moved[4:].all()
-        assert moved[:4].any() == (not causal)
+        assert moved[1:].all()
         assert moved[0] == (not causal)
 
 

@@ -8,7 +8,7 @@ every step at once. Where not even that product is left, it is a linear recurren
 from textseq.layers.recurrence.cells import CELLS, Cell
 from textseq.layers.recurrence.layer_stack import LayerStack
 from textseq.layers.recurrence.linear import linear_recurrence
-from textseq.layers.recurrence.linear_layer import LinearLayer
+from textseq.layers.recurrence.linear_layer import LinearLayer, positive
 from textseq.layers.recurrence.stack import RecurrentStack
 
-__all__ = ["CELLS", "Cell", "LayerStack", "LinearLayer", "RecurrentStack", "linear_recurrence"]
+__all__ = ["CELLS", "Cell", "LayerStack", "LinearLayer", "RecurrentStack", "linear_recurrence", "positive"]

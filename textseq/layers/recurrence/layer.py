@@ -27,6 +27,7 @@ class RecurrentLayer(keras.layers.Layer):
         units: Width of the state and the outputs.
         reverse: Whether it reads from the end; outputs stay in the inputs' order.
         recurrent_dropout: Fraction of h dropped where it enters the recurrent product, the same at each step.
+        weight_dropout: Fraction of the recurrent kernel dropped, the same at each step and for all rows.
         forget_bias: LSTM's forget gates at first: "one" (open), "zero", or "chrono" (open for 1 to `chrono_length`
             steps, Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188).
         chrono_length: Longest memory that "chrono" begins with, in steps.
@@ -40,6 +41,7 @@ class RecurrentLayer(keras.layers.Layer):
         *,
         reverse: bool = False,
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         forget_bias: ForgetBias = "one",
         chrono_length: int = 100,
         **kwargs: Any,
@@ -47,7 +49,7 @@ class RecurrentLayer(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.cell, self.units, self.reverse = cell, units, reverse
-        self.recurrent_dropout = recurrent_dropout
+        self.recurrent_dropout, self.weight_dropout = recurrent_dropout, weight_dropout
         self.forget_bias: ForgetBias = forget_bias
         self.chrono_length = chrono_length
         self.seed_generator = keras.random.SeedGenerator()
@@ -100,8 +102,9 @@ class RecurrentLayer(keras.layers.Layer):
         if self._prepared is not None:
             outputs, final = self._prepared(inputs, tuple(state), None if real is None else real[..., 0] > 0.5)
             return outputs, list(final)
+        weights = (self.kernel, self._recurrent_weights(training), self.bias)
         if self.cudnn_refusal is None:
-            weights = tuple(map(ops.convert_to_tensor, (self.kernel, self.recurrent_kernel, self.bias)))
+            weights = tuple(map(ops.convert_to_tensor, weights))
             outputs, final = recur_stock(self.cell, inputs, weights, tuple(state), mask=real, reverse=self.reverse)
             return outputs, list(final)
         drop = None
@@ -111,7 +114,7 @@ class RecurrentLayer(keras.layers.Layer):
         outputs, final = recur(
             self._equations,
             inputs,
-            (self.kernel, self.recurrent_kernel, self.bias),
+            weights,
             tuple(state),
             mask=real,
             recurrent_mask=drop,
@@ -143,6 +146,12 @@ class RecurrentLayer(keras.layers.Layer):
     def get_initial_state(self, batch_size: Any) -> list[Any]:
         """Returns zeros: h, and c for an LSTM. `(batch, units)` each."""
         return [ops.zeros((batch_size, self.units), self.variable_dtype) for _ in range(self._equations.states)]
+
+    def _recurrent_weights(self, training: Any) -> Any:
+        if not (training and self.weight_dropout):
+            return self.recurrent_kernel
+        whole = ops.convert_to_tensor(self.recurrent_kernel)
+        return keras.random.dropout(whole, self.weight_dropout, seed=self.seed_generator)
 
     def _show(self, inputs: Any, real: Any, state: Any) -> None:
         weights, operands = (self.kernel, self.recurrent_kernel, self.bias), self.compute_dtype

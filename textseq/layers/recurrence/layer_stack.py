@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -21,8 +21,9 @@ class LayerStack(keras.layers.Layer):
         units: Width of the outputs; two directions have half of it each.
         make: Makes a layer: `make(width, reverse=…, dtype=…)`.
         depth: Layers.
+        hidden: Width of all layers but the last, where it is not `units`.
         causal: One direction, forwards; otherwise both.
-        dropout: Fraction of each layer's inputs dropped in training.
+        dropout: Fraction of each layer's inputs dropped in training; a list has one for each.
         variational: Whether a sequence drops the same features at every step (Gal & Ghahramani 2016,
             https://arxiv.org/abs/1512.05287).
         layer_norm: Whether each layer's outputs are normalised.
@@ -39,8 +40,9 @@ class LayerStack(keras.layers.Layer):
         make: Callable[..., Any],
         *,
         depth: int = 1,
+        hidden: int | None = None,
         causal: bool = False,
-        dropout: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         variational: bool = False,
         layer_norm: bool = False,
         residual: bool = False,
@@ -48,22 +50,20 @@ class LayerStack(keras.layers.Layer):
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
-        if not causal and units % 2:
-            wrong = "must be even when causal is false, for two directions share it"
-            raise UsageError(problem("encoder.units", wrong, received=units))
+        self.widths = [hidden or units] * (depth - 1) + [units]
+        for name, width in (("units", units), ("hidden", self.widths[0])):
+            if not causal and width % 2:
+                wrong = "must be even when causal is false, for two directions share it"
+                raise UsageError(problem(f"encoder.{name}", wrong, received=width))
         self.causal, self.residual, self.units = causal, residual, units
-        width = units if causal else units // 2
+        directions = (False,) if causal else (False, True)
         self.layers = [
-            [
-                make(width, reverse=reverse, dtype=self.dtype_policy)
-                for reverse in ((False,) if causal else (False, True))
-            ]
-            for _ in range(depth)
+            [make(width // len(directions), reverse=reverse, dtype=self.dtype_policy) for reverse in directions]
+            for width in self.widths
         ]
         noise = (1, None, None) if variational else None  # time comes first in here
-        self.dropouts = [
-            keras.layers.Dropout(dropout, noise_shape=noise, dtype=self.dtype_policy) for _ in range(depth)
-        ]
+        rates = dropout if isinstance(dropout, Sequence) else [dropout] * depth
+        self.dropouts = [keras.layers.Dropout(rate, noise_shape=noise, dtype=self.dtype_policy) for rate in rates]
         self.norms = [
             keras.layers.LayerNormalization(dtype=self.dtype_policy) for _ in range(depth if layer_norm else 0)
         ]
@@ -71,12 +71,12 @@ class LayerStack(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Makes every layer's weights."""
         shape = tuple(input_shape)
-        for directions in self.layers:
+        for number, directions in enumerate(self.layers):
             for layer in directions:
                 layer.build(shape)
-            shape = (*shape[:-1], self.units)
-        for norm in self.norms:
-            norm.build(shape)
+            shape = (*shape[:-1], self.widths[number])
+            if self.norms:
+                self.norms[number].build(shape)
         self.built = True
 
     def call(
@@ -102,7 +102,7 @@ class LayerStack(keras.layers.Layer):
             outputs, final = self._layer(directions, dropped, real, first, training)
             if self.norms:
                 outputs = self.norms[number](outputs)
-            if self.residual and len(before.shape) > 2 and before.shape[-1] == self.units:
+            if self.residual and len(before.shape) > 2 and before.shape[-1] == self.widths[number]:
                 outputs = outputs + ops.cast(before, outputs.dtype)
             state.append(final)
         outputs = ops.transpose(outputs, (1, 0, 2))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -27,7 +26,7 @@ class LinearLayer(keras.layers.Layer):
         gates: Names of the projections, in the order in which `coefficients` takes them.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ()
+    gates: tuple[str, ...] = ()
 
     def __init__(self, units: int, *, reverse: bool = False, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
@@ -38,7 +37,8 @@ class LinearLayer(keras.layers.Layer):
         """Makes the weights: a Glorot kernel and a bias for each gate."""
         shape = (int(input_shape[-1]), self.units)
         self.kernels = [self._weight(f"{gate}_kernel", shape, "glorot_uniform") for gate in self.gates]
-        self.biases = [self._weight(f"{gate}_bias", (self.units,), self.first_bias(gate)) for gate in self.gates]
+        first = [(gate, self.first_bias(gate)) for gate in self.gates]
+        self.biases = [begin and self._weight(f"{gate}_bias", (self.units,), begin) for gate, begin in first]
         self.built = True
 
     def call(
@@ -57,7 +57,7 @@ class LinearLayer(keras.layers.Layer):
         """
         state = self.get_initial_state(ops.shape(inputs)[1]) if initial_state is None else initial_state
         gates = self._projected(inputs)
-        decay, added = self.coefficients(*gates)
+        decay, added = self.coefficients(inputs, *gates)
         states, final = linear_recurrence(
             decay, added, state[0], mask=real, reverse=self.reverse, own_gradient=bool(training)
         )
@@ -67,16 +67,16 @@ class LinearLayer(keras.layers.Layer):
             observe("steps", f"{self.path}, backwards" if self.reverse else str(self.path), **batch_first)
         return self.outputs(states, inputs, *gates), [final]
 
-    def coefficients(self, *gates: Any) -> tuple[Any, Any]:
-        """Returns what is kept of the state, and what is added to it, from the gates; `(time, batch, units)` each."""
+    def coefficients(self, inputs: Any, *gates: Any) -> tuple[Any, Any]:
+        """Returns what is kept of the state, and what is added to it, at each step. `(time, batch, units)` each."""
         raise TypeError(f"{type(self).__name__} defines no coefficients.")
 
     def outputs(self, states: Any, inputs: Any, *gates: Any) -> Any:
         """Returns the outputs `(time, batch, units)`: the states themselves."""
         return states
 
-    def first_bias(self, gate: str) -> Any:
-        """Returns the initializer of a gate's bias."""
+    def first_bias(self, gate: str) -> str | None:
+        """Returns the initializer of a gate's bias; None where it has none."""
         return "zeros"
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
@@ -90,8 +90,14 @@ class LinearLayer(keras.layers.Layer):
         made = []
         for kernel, bias in zip(self.kernels, self.biases, strict=True):
             product = ops.cast(ops.matmul(rows, ops.cast(kernel, self.compute_dtype)), self.variable_dtype)
-            made.append(ops.reshape(product + bias, (shape[0], shape[1], self.units)))
+            product = product if bias is None else product + bias
+            made.append(ops.reshape(product, (shape[0], shape[1], self.units)))
         return made
 
-    def _weight(self, name: str, shape: tuple[int, ...], initializer: str | Callable[..., Any]) -> Any:
+    def _weight(self, name: str, shape: tuple[int, ...], initializer: str) -> Any:
         return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+
+
+def positive(v: Any) -> Any:
+    """Returns v + ½ where v is not negative, and sigmoid(v), which meets it there, where it is: g in Feng et al."""
+    return ops.where(v >= 0, v + 0.5, ops.sigmoid(v))

@@ -18,6 +18,7 @@ class RecurrentStack(LayerStack):
         cell: "rnn", "gru" or "lstm".
         units: Width of the outputs; two directions have half of it each.
         recurrent_dropout: Fraction of h dropped where it enters the recurrent product.
+        weight_dropout: Fraction of the recurrent kernel dropped.
         forget_bias: LSTM's forget gates at first: "one", "zero" or "chrono".
         chrono_length: Longest memory that "chrono" begins with, in steps.
         **kwargs: Arguments of `LayerStack`.
@@ -32,12 +33,14 @@ class RecurrentStack(LayerStack):
         units: int,
         *,
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         forget_bias: ForgetBias = "one",
         chrono_length: int = 100,
         **kwargs: Any,
     ) -> None:
         options: dict[str, Any] = {
             "recurrent_dropout": recurrent_dropout,
+            "weight_dropout": weight_dropout,
             "forget_bias": forget_bias,
             "chrono_length": chrono_length,
         }
@@ -67,5 +70,5 @@ class RecurrentStack(LayerStack):
 
     def _may_look_up(self, table: np.ndarray) -> bool:
         columns = sum(layer.kernel.shape[-1] for layer in self.layers[0])
-        added = self.residual and table.shape[-1] == self.units
+        added = self.residual and table.shape[-1] == self.widths[0]
         return not added and 4 * len(table) * columns <= LARGEST_TABLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -25,16 +26,17 @@ class StepClock(keras.callbacks.Callback):
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = Path(path)
-        self._stop_at = int(os.environ.get(STOP_AT, "0"))
-        self._done = 0
+        # Neither is a plain number, for those a checkpoint would put back.
+        self._stop_at = os.environ.get(STOP_AT, "0")
+        self._steps = itertools.count(1)
         self._time_checkpoints()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Notes the first step, and asks for an end after so many."""
-        self._done += 1
-        if self._done == 1:
+        done = next(self._steps)
+        if done == 1:
             self._note("first step")
-        if self._done == self._stop_at:
+        if str(done) == self._stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def on_train_end(self, logs: Any = None) -> None:

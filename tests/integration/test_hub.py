@@ -143,7 +143,13 @@ def textseq(*arguments: object, environment: dict[str, str]) -> subprocess.Compl
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
 
 
-@pytest.mark.parametrize("more", ["", ", revision: v1"], ids=["the main branch", "a revision"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param("", id="the main branch", marks=pytest.mark.slow),
+        pytest.param(", revision: v1", id="a revision"),
+    ],
+)
 def test_a_hub_id_is_downloaded_and_trained_on(more: str, hub: dict[str, str], tmp_path: Path) -> None:
     run = tmp_path / "run"
     done = textseq(

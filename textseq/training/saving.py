@@ -136,7 +136,8 @@ class Saving(keras.callbacks.Callback):
         try:
             self.checkpoints.write(about, arrays)
         except TextseqError as error:
-            way_out = "The last checkpoint is whole: when that is mended, go on with --resume."
+            there = "The last checkpoint is whole" if self.checkpoints.steps() else "There is no checkpoint yet"
+            way_out = f"{there}: when that is mended, go on with --resume."
             raise RunFailedError(f"{error} {way_out}") from error
         self._last = time.monotonic()
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from textseq.encoder import Encoder
+from textseq.encoder import StackedEncoder
 from textseq.layers.recurrence import RecurrentStack
 from textseq.registry import encoders
 
 
 @encoders.register("gru")
-class GRU(Encoder):
+class GRU(StackedEncoder):
     """Gated recurrent units, in both directions unless causal.
 
     Args:
@@ -42,7 +42,7 @@ class GRU(Encoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, causal=causal, **kwargs)
-        self.stack = RecurrentStack(
+        self.stack: RecurrentStack = RecurrentStack(
             "gru",
             units,
             depth=depth,
@@ -54,26 +54,6 @@ class GRU(Encoder):
             residual=residual,
             dtype=self.dtype_policy,
         )
-
-    def build(self, input_shape: Any) -> None:
-        """Makes the weights."""
-        self.stack.build(input_shape)
-        self.built = True
-
-    def call(
-        self,
-        inputs: Any,
-        mask: Any = None,
-        initial_state: Any = None,
-        return_state: bool = False,
-        training: bool | None = None,
-    ) -> Any:
-        """Returns `(batch, time, units)`; padded steps repeat the state before them."""
-        return self.stack(inputs, mask=mask, initial_state=initial_state, return_state=return_state, training=training)
-
-    def get_initial_state(self, batch_size: Any) -> Any:
-        """Returns zeros: for each layer h, `(batch, units)`."""
-        return self.stack.get_initial_state(batch_size)
 
     def entrance(self) -> RecurrentStack:
         """Returns the layers: inputs go straight into them."""

@@ -1,6 +1,7 @@
 """Every encoder in one table: SST-2 accuracy, WikiText-2 perplexity after equal time, speed, and parameters.
 
-Cells are filled encoder by encoder and kept in `encoders.json`, beside the table `encoders.md`; one that is there
+Speeds are measured first, one encoder after the other, when nothing else should run; how long the steps that follow
+from them take is then no matter. Cells are kept in `encoders.json`, beside the table `encoders.md`; one that is there
 already, from the same command, is not made again.
 """
 
@@ -53,11 +54,13 @@ class EncoderTable:
 
     def fill(self, encoders: Sequence[str], seeds: int) -> bool:
         """Makes what is missing, one encoder after the other; returns whether everything is there."""
+        for encoder in encoders:  # first of all, for nothing else should run meanwhile
+            self._count(encoder)
+            self._time(encoder)
         for encoder in encoders:
             for seed in range(seeds):
                 self._classify(encoder, seed)
             self._model(encoder)
-            self._count(encoder)
         wanted = [f"{encoder}/{cell}" for encoder in encoders for cell in _names(seeds)]
         return all("failed" not in self.cells[name] for name in wanted)
 
@@ -67,19 +70,25 @@ class EncoderTable:
         settings = [f"encoder.name={encoder}", f"seed={seed}", *self.overrides]
         self._make(f"{encoder}/sst2/{seed}", base, settings, _classified)
 
+    def _time(self, encoder: str) -> dict[str, Any]:
+        """Trains a few steps, for the speed of an encoder."""
+        few = ["training.epochs=1", f"training.steps_per_epoch={_TRIED}", "training.log_every=20"]
+        return self._make(f"{encoder}/speed", _MODEL, [*self._settings(encoder), *few], _timed)
+
     def _model(self, encoder: str) -> None:
         """Trains for so many steps as take the time: learning rates follow steps, so it is known beforehand."""
-        settings = [f"encoder.name={encoder}", *self.overrides]
-        few = [*settings, "training.epochs=1", f"training.steps_per_epoch={_TRIED}", "training.log_every=20"]
-        tried = self._make(f"{encoder}/speed", _MODEL, few, _modelled)
+        tried = self.cells[f"{encoder}/speed"]
         if "failed" in tried:
-            self._keep(f"{encoder}/wikitext2", {"failed": True, "command": few})
+            self._keep(f"{encoder}/wikitext2", {"failed": True, "command": tried["command"]})
             return
         epochs, steps = planned(self.seconds, tried["tokens_per_second"])
-        long = [*settings, f"training.epochs={epochs}", f"training.steps_per_epoch={steps}"]
+        long = [*self._settings(encoder), f"training.epochs={epochs}", f"training.steps_per_epoch={steps}"]
         made = self._make(f"{encoder}/wikitext2", _MODEL, long, _modelled)
         if "failed" not in made:
             self._keep(f"{encoder}/wikitext2", made | {"steps": epochs * steps, "asked_seconds": self.seconds})
+
+    def _settings(self, encoder: str) -> list[str]:
+        return [f"encoder.name={encoder}", *self.overrides]
 
     def _count(self, encoder: str) -> None:
         from textseq.registry import encoders  # here, for it imports Keras
@@ -142,11 +151,11 @@ def markdown(cells: dict[str, dict[str, Any]], encoders: Sequence[str]) -> str:
     ]
     for encoder in encoders:
         accuracies = [cell["accuracy"] for name, cell in cells.items() if name.startswith(f"{encoder}/sst2/")]
-        model = cells.get(f"{encoder}/wikitext2", {})
+        model, speed = cells.get(f"{encoder}/wikitext2", {}), cells.get(f"{encoder}/speed", {})
         shown = [
             _spread(accuracies),
             f"{model['perplexity']:.1f}" if model else "–",
-            f"{model['tokens_per_second']:,.0f}" if model else "–",
+            f"{speed['tokens_per_second']:,.0f}" if "tokens_per_second" in speed else "–",
             f"{cells.get(f'{encoder}/parameters', {}).get('parameters', 0):,}",
         ]
         lines.append(f"| `{encoder}` | {' | '.join(shown)} |")
@@ -167,12 +176,13 @@ def _classified(printed: dict[str, Any], run: Path) -> dict[str, Any]:
     return {"accuracy": printed["test"]["accuracy"], "seconds": printed["training"]["seconds"]}
 
 
-def _modelled(printed: dict[str, Any], run: Path) -> dict[str, Any]:
-    """Returns perplexity and speed: the median of a run's lines but the first, in which it was compiled."""
+def _timed(printed: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Returns the speed: the median of a run's lines but the first, in which it was compiled."""
     lines = [json.loads(line) for line in (run / "timings.jsonl").read_text(encoding="utf-8").splitlines()]
-    speeds = [line["tokens_per_second"] for line in lines[1:] if "epoch" not in line]
     return {
-        "perplexity": printed["test"]["perplexity"],
-        "tokens_per_second": statistics.median(speeds),
-        "seconds": printed["training"]["seconds"],
+        "tokens_per_second": statistics.median(line["tokens_per_second"] for line in lines[1:] if "epoch" not in line)
     }
+
+
+def _modelled(printed: dict[str, Any], run: Path) -> dict[str, Any]:
+    return {"perplexity": printed["test"]["perplexity"], "seconds": printed["training"]["seconds"]}

@@ -102,3 +102,23 @@ def test_bucket_holds_the_text_and_wastes_less_than_half(length: int, longest: i
     bucket = bucket_length(min(length, longest), longest)
     assert min(length, longest) <= bucket <= longest or bucket == min(length, longest)
     assert bucket <= max(2 * length, 8)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=40), st.integers(1, 6), st.integers(1, 9), st.integers(1, 8))
+def test_epochs_of_fewer_steps_read_on_where_the_one_before_ended(
+    lengths: list[int], batch_size: int, window: int, steps: int
+) -> None:
+    texts = encoded(lengths)
+    whole = list(Windows(texts, end_id=3, batch_size=batch_size, window=window).epoch(0))
+    short = Windows(texts, end_id=3, batch_size=batch_size, window=window, steps=steps)
+    assert short.steps_per_epoch == min(steps, len(whole))
+    epochs = -(-2 * len(whole) // short.steps_per_epoch)  # at least two passes over the stream
+    read = [batch for epoch in range(epochs) for batch in short.epoch(epoch)]
+    for place, batch in enumerate(read):
+        for name, array in whole[place % len(whole)].items():
+            np.testing.assert_array_equal(batch[name], array)
+    if short.steps_per_epoch > 1:
+        np.testing.assert_array_equal(
+            next(short.epoch(1, first_step=1))["targets"], read[short.steps_per_epoch + 1]["targets"]
+        )

@@ -88,7 +88,8 @@ class TrainingConfig:
 
     Attributes:
         epochs: Passes over the train split.
-        steps_per_epoch: Batches of an epoch, where fewer than all.
+        steps_per_epoch: Batches of an epoch, where fewer than all. Where a language model carries state from window to
+            window, the next epoch goes on from there.
         batch_size: Rows of a batch; "auto" for as many as fit the budget, which `rows` is once they are found.
         memory_budget: What "auto" may take, such as "4GB"; half of the free memory where null.
         learning_rate: The schedule's highest.

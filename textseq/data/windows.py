@@ -29,6 +29,8 @@ class Windows:
         seed: Of the shuffle and of the restarts.
         restarts: Fraction of windows that begin as a text does: with the start token and no past.
         shard: The rows of each batch that are made.
+        steps: Batches of an epoch, where fewer than the stream has. Where windows follow each other, the next epoch
+            goes on from there, so that all of the stream is read.
 
     Attributes:
         ends: Where each row ends in the stream, its end token counted. `(rows,)`
@@ -47,6 +49,7 @@ class Windows:
         seed: int = 0,
         restarts: float = 0.0,
         shard: Shard = WHOLE,
+        steps: int | None = None,
     ) -> None:
         self.texts, self.end_id, self.restarts, self.shard = texts, end_id, restarts, shard
         self.batch_size, self.window, self.carry, self.seed = batch_size, window, carry, seed
@@ -54,10 +57,16 @@ class Windows:
         self.ends = np.cumsum(lengths)
         self.tokens = int(self.ends[-1]) if len(lengths) else 0
         self._stream_length = -(-self.tokens // batch_size)
+        self._steps = steps
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches of an epoch."""
+        return self._steps_of_all if self._steps is None else min(self._steps, self._steps_of_all)
+
+    @property
+    def _steps_of_all(self) -> int:
+        """Batches that read the whole stream."""
         if self.carry:
             return -(-self._stream_length // self.window)
         return -(-(-(-self.tokens // self.window) + 1) // self.batch_size)
@@ -77,19 +86,25 @@ class Windows:
         starts = self._carried_starts() if self.carry else self._shuffled_starts(epoch)
         mine = self.shard.rows(self.batch_size)
         for step in range(first_step, self.steps_per_epoch):
-            begins, ends = starts(step)
+            place = self._place(epoch, step)
+            begins, ends = starts(place)
             batch = self._gather(begins[mine], ends[mine])
-            batch["reset"] = np.full(len(batch["targets"]), float(not self.carry or step == 0), np.float32)
+            batch["reset"] = np.full(len(batch["targets"]), float(not self.carry or place == 0), np.float32)
             restart(batch, drawn_restarts((self.seed, epoch, step), self.batch_size, self.restarts)[mine])
             yield batch if self.shard == WHOLE else {**batch, "tokens": (ends - begins).sum()}
 
     def rows(self, epoch: int, step: int) -> np.ndarray:
         """Returns which rows of the dataset the targets of a whole batch stand in."""
-        begins, ends = (self._carried_starts() if self.carry else self._shuffled_starts(epoch))(step)
+        starts = self._carried_starts() if self.carry else self._shuffled_starts(epoch)
+        begins, ends = starts(self._place(epoch, step))
         firsts = np.searchsorted(self.ends, begins, side="right")
         lasts = np.searchsorted(self.ends, ends, side="left")
         spans = zip(firsts[ends > begins].tolist(), lasts[ends > begins].tolist(), strict=True)
         return np.unique(np.concatenate([np.zeros(0, np.int64), *(np.arange(low, high + 1) for low, high in spans)]))
+
+    def _place(self, epoch: int, step: int) -> int:
+        """Which of the batches over the whole stream a step of an epoch is."""
+        return (epoch * self.steps_per_epoch + step) % self._steps_of_all if self.carry else step
 
     def spans(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns where the targets of a step begin and end in the stream, where windows follow each other.
@@ -120,7 +135,7 @@ class Windows:
         ends = np.concatenate([begins[1:], [self.tokens]])
         begins, ends = begins[ends > begins], ends[ends > begins]
         order = generator.permutation(len(begins))
-        padding = np.full(self.steps_per_epoch * self.batch_size - len(order), -1)
+        padding = np.full(self._steps_of_all * self.batch_size - len(order), -1)
         order = np.concatenate([order, padding]).reshape(-1, self.batch_size)
 
         def starts(step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -130,6 +130,7 @@ class LanguageModeling(Task):
             seed=config.seed,
             restarts=self.restarts,
             shard=prepared.shard,
+            steps=config.training.steps_per_epoch,
         )
 
     def fit_arguments(self, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

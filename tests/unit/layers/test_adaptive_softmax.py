@@ -121,6 +121,8 @@ def test_a_cluster_without_rows_costs_nothing_and_breaks_nothing() -> None:
     targets = ops.convert_to_tensor(np.full(20, 3, "int32"))
     found = float(layer.weighted_loss(hidden, targets, weights, table))
     assert found == pytest.approx(float(plainly(layer, table, hidden, targets, weights)), rel=1e-5)
+    each = ops.convert_to_numpy(layer.losses_of(hidden, targets, table))
+    assert float((each * ops.convert_to_numpy(weights)).sum()) == pytest.approx(found, rel=1e-5)
 
 
 @pytest.mark.parametrize("cutoffs", [(), (0, 5), (10, 10), (20, 10), (10, 60), (70,)])

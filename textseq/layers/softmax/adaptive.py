@@ -88,11 +88,10 @@ class AdaptiveSoftmax(keras.layers.Layer):
         """Returns each target's negative log-likelihood in nats. `(rows,)`."""
         kernel, bias, tails = self._levels(table)
         losses = softmax_cross_entropy(hidden, kernel, bias, self._first_targets(targets))
-        for (low, high), (tail, tail_bias, projection) in zip(self.clusters, tails, strict=True):
+        for (low, high), tail in zip(self.clusters, tails, strict=True):
             inside = ops.logical_and(targets >= low, targets < high)
             within = ops.clip(targets - low, 0, high - low - 1)
-            own = softmax_cross_entropy(_projected(hidden, projection), tail, tail_bias, within)
-            losses = losses + ops.where(inside, own, ops.zeros_like(own))
+            losses = _with_own(losses, hidden, within, inside, tail)
         return losses
 
     def log_probabilities(self, hidden: Any, table: Any = None) -> Any:
@@ -145,6 +144,20 @@ def _projected(hidden: Any, projection: Any) -> Any:
     return (
         hidden if projection is None else ops.matmul(hidden, ops.cast(ops.convert_to_tensor(projection), hidden.dtype))
     )
+
+
+def _with_own(losses: Any, hidden: Any, targets: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:
+    """Returns the losses with those within a cluster added; on TensorFlow at the cost of its rows alone."""
+    kernel, bias, projection = tail
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        rows = tf.where(inside)
+        own_hidden, own_targets = (tf.gather_nd(part, rows) for part in (hidden, targets))
+        own = softmax_cross_entropy(_projected(own_hidden, projection), kernel, bias, own_targets)
+        return tf.tensor_scatter_nd_add(losses, rows, own)
+    own = softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets)
+    return losses + ops.where(inside, own, ops.zeros_like(own))
 
 
 def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:

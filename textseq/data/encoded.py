@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from textseq.data.tokenizers.base import Tokenizer
+from textseq.data.tokenizers.base import Tokenizer, code_hash
 
 _ROWS_AT_ONCE = 1000
 _IDS_AT_ONCE = 1 << 20
@@ -130,7 +130,7 @@ def encode_column(dataset: Any, column: str, tokenizer: Tokenizer) -> EncodedTex
         values = pa.array(np.concatenate(filled) if filled else np.zeros(0, tokenizer.id_type), type=ids_type)
         return pa.table({"token_ids": pa.LargeListArray.from_arrays(offsets, values)})
 
-    key = f"{dataset._fingerprint}-{column}-{tokenizer.fingerprint}"
+    key = f"{dataset._fingerprint}-{column}-{tokenizer.fingerprint}-{code_hash(tokenizer)}"
     encoded = (
         dataset.select_columns([column])
         .with_format("arrow")

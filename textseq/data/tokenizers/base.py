@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -148,6 +149,17 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         raise RunDirectoryError(problem(str(folder / "vocabulary"), "is damaged: its checksum is another"))
     tokenizer.restore(learned)
     return tokenizer
+
+
+def code_hash(tokenizer: Tokenizer) -> str:
+    """Returns a hash of the files that define a tokenizer's class and its bases: what is cached hangs on these too."""
+    modules = dict.fromkeys(cls.__module__ for cls in type(tokenizer).__mro__)
+    files = (getattr(sys.modules.get(module), "__file__", None) for module in modules)
+    digest = hashlib.sha256()
+    for file in files:
+        if file and Path(file).is_file():
+            digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+    return digest.hexdigest()[:32]
 
 
 def require_fitted(fitted: Any, name: str) -> None:

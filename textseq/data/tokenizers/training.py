@@ -1,4 +1,4 @@
-"""Fits a tokenizer on the train split, once: the next run with the same texts and arguments reads it from disk."""
+"""Fits a tokenizer on the train split, once: a run with the same texts, arguments and code reads it from disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from textseq.config import Component, DataConfig
-from textseq.data.tokenizers.base import Tokenizer, load_tokenizer
+from textseq.data.tokenizers.base import Tokenizer, code_hash, load_tokenizer
 from textseq.errors import TextseqError
 from textseq.registry import tokenizers
 
@@ -65,7 +65,7 @@ def _cache_folder(tokenizer: Tokenizer, dataset: Any, columns: list[str]) -> Pat
 
     about = [
         tokenizer.registered_name,
-        type(tokenizer).__module__,
+        code_hash(tokenizer),
         tokenizer.arguments,
         columns,
         fingerprint,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -93,7 +94,8 @@ def _import(file: Path, shown: str) -> str:
 
 def _module_name(path: Path) -> str:
     """Returns `textseq_plugin_<file>`, with a part of the path's hash, for two folders may hold equal file names."""
-    return f"{_PREFIX}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    word = re.sub(r"\W", "_", path.stem)  # a dot in it would make it a module of a package
+    return f"{_PREFIX}{word}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _place(file: Path, error: Exception) -> str:

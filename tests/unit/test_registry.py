@@ -68,6 +68,13 @@ def test_a_plugin_file_is_registered_with_its_origin(tmp_path: Path) -> None:
     assert load_plugin(tmp_path / "own.py") == (origin,)  # a second time changes nothing
 
 
+def test_a_file_may_have_any_name_and_is_one_module(tmp_path: Path) -> None:
+    (origin,) = load_plugin(plugin(tmp_path / "with space", "own_dotted", "own.v2-final.py"))
+    assert origin.module.isidentifier()
+    (record,) = Provenance.of(Made(("encoder", "own_dotted"))).records
+    assert record["copy"] == "plugins/own.v2-final.py"
+
+
 def test_two_folders_may_hold_files_of_one_name(tmp_path: Path) -> None:
     load_plugin(plugin(tmp_path, "own_two", "a/own.py"))
     load_plugin(plugin(tmp_path, "own_three", "b/own.py"))

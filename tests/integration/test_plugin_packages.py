@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from textseq.scaffold.writing import KINDS, write_package
+from textseq.registry import registries
+from textseq.scaffold.writing import write_package
 
 pytestmark = pytest.mark.slow
 INSTALL = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
@@ -29,7 +30,7 @@ def python(*arguments: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", list(registries))
 def test_a_package_is_installed_found_and_passes_its_own_test(kind: str, tmp_path: Path) -> None:
     name, folder, site = f"packaged_{kind}", tmp_path / "made", tmp_path / "site"
     write_package(name, folder, kind)

@@ -13,10 +13,10 @@ from textseq.errors import UsageError
 from textseq.plugins import load_plugin
 from textseq.registry import registries
 from textseq.scaffold.sentences import SPLITS, rows
-from textseq.scaffold.writing import KINDS, write_package
+from textseq.scaffold.writing import write_package
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", list(registries))
 def test_a_package_holds_one_component_its_test_a_config_and_data(kind: str, tmp_path: Path) -> None:
     component, *others = write_package(f"scaffolded_{kind}", tmp_path / "made", kind)
     assert component.name == f"textseq_scaffolded_{kind}.py"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from textseq.registry import registries
+
 
 @click.command("new")
 @click.argument("name")
@@ -14,7 +16,7 @@ import click
     "--kind",
     default="encoder",
     show_default=True,
-    type=click.Choice(("encoder", "tokenizer", "task")),
+    type=click.Choice(tuple(registries)),
     help="What the package brings.",
 )
 def new(name: str, folder: Path, kind: str) -> None:

@@ -14,7 +14,6 @@ from textseq.registry import registries
 from textseq.scaffold.sentences import SPLITS, rows
 from textseq.signatures import find_source
 
-KINDS = tuple(registries)
 _PLACE = Path(__file__).parent
 _GROUPS = {kind: registry.group for kind, registry in registries.items()}
 _TAKEN_CLASSES = {"Encoder", "Tokenizer", "Classification", "FocalLoss", "Counter", "Literal", "ClassVar"}

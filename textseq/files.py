@@ -60,10 +60,14 @@ def explained(path: Path) -> Iterator[None]:
 def locked(folder: Path) -> Iterator[None]:
     """Keeps other processes from training in a folder, for as long as the block lasts and this process lives.
 
+    Args:
+        folder: Made, with its parents, where it is not there.
+
     Raises:
         RunDirectoryError: Another process trains there.
     """
     with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     try:
         _lock(descriptor, folder)

@@ -96,8 +96,8 @@ def _train(
         speak(f"  {line}")
     ready = build(config, task, prepared)
     provenance = Provenance.of(config)
-    run = RunDirectory.create(run_dir, overwrite=overwrite)
-    with locked(run.path):
+    with locked(run_dir):  # before anything of an earlier run goes: another process may train it
+        run = RunDirectory.create(run_dir, overwrite=overwrite)
         return _begin(run, config, ready, as_written, provenance, quiet=quiet, report=report)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from killed_runs import differing, what_a_run_ends_with
 
 from textseq.cli import main
+from textseq.files import locked
 from textseq.training.saving import Saving
 
 EVERYTHING = (
@@ -66,6 +68,10 @@ def cut_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(Saving, "on_train_batch_end", fail)
 
     return cut
+
+
+def read_epochs(run: Path) -> list[str]:
+    return (run / "epochs.csv").read_text().splitlines()[1:]
 
 
 def sets(*settings: str) -> list[str]:
@@ -205,6 +211,33 @@ def test_a_finished_run_says_so_and_goes_on_for_more_epochs(
     assert "Going on in epoch 2 after step 0" in textseq(*one, *sets("training.epochs=2"))
     assert differing(what_a_run_ends_with(tmp_path / "whole"), what_a_run_ends_with(tmp_path / "more")) == []
     assert json.loads((tmp_path / "more" / "scores.json").read_text())["training"]["best_epoch"] in (1, 2)
+
+
+def test_more_patience_lets_a_run_that_ended_early_go_on(
+    topics_config: Path, tmp_path: Path, textseq: Callable[..., str]
+) -> None:
+    still = ("training.epochs=9", "training.learning_rate=1e-9")  # nothing ever gets better
+    textseq(*arguments(topics_config, tmp_path / "whole", *still, "training.early_stopping=2"))
+    textseq(*arguments(topics_config, tmp_path / "more", *still, "training.early_stopping=1"))
+    assert len(read_epochs(tmp_path / "more")) == 2
+    go_on = ["train", topics_config, "--run-dir", tmp_path / "more", "--no-report", "--resume"]
+    said = textseq(*go_on, *sets("training.epochs=10", still[1], "training.early_stopping=1"))
+    assert "training.early_stopping: the epochs without a better score are at an end" in said
+    assert len(read_epochs(tmp_path / "more")) == 2
+    textseq(*go_on, *sets("training.epochs=10", still[1], "training.early_stopping=2"))
+    assert differing(what_a_run_ends_with(tmp_path / "whole"), what_a_run_ends_with(tmp_path / "more")) == []
+    assert len(read_epochs(tmp_path / "more")) == 3
+
+
+def test_a_run_that_another_process_trains_is_not_overwritten(
+    unfinished: Path, topics_config: Path, tmp_path: Path, textseq: Callable[..., str]
+) -> None:
+    run = shutil.copytree(unfinished, tmp_path / "run")
+    there = sorted(run.rglob("*"))
+    with locked(run):
+        said = textseq(*arguments(topics_config, run), "--overwrite", code=2)
+    assert "another process trains here" in said
+    assert sorted(run.rglob("*")) == there
 
 
 def test_resuming_where_there_is_nothing_begins(

@@ -97,6 +97,25 @@ def test_a_schedule_is_lowered_as_a_whole_and_a_cut_changes_nothing(
     assert differing(what_a_run_ends_with(tmp_path / "whole"), what_a_run_ends_with(tmp_path / "cut")) == []
 
 
+@pytest.mark.usefixtures("diverging")
+def test_a_cut_while_going_back_changes_nothing(
+    tmp_path: Path, textseq: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    textseq(tmp_path / "whole")
+    often = "training.checkpoint_minutes=1e-9"  # step 16 is saved too, and not what training goes back to
+    put_back = Checkpoints.put_back
+
+    def cut(self: Checkpoints, checkpoint: Any) -> None:
+        put_back(self, checkpoint)
+        raise OSError("the machine fails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "put_back", cut)
+        textseq(tmp_path / "cut", often, code=1)
+    textseq(tmp_path / "cut", often)
+    assert differing(what_a_run_ends_with(tmp_path / "whole"), what_a_run_ends_with(tmp_path / "cut")) == []
+
+
 def kill_at(step: int, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sends this process a signal when so many steps are done."""
     whole = MetricsLog.on_train_batch_end

@@ -54,7 +54,7 @@ def go_on(
     from textseq.training.trainer import build, train
 
     began = check_config(run, config)
-    if run.scores.is_file() and began.training.epochs == config.training.epochs:
+    if run.scores.is_file() and _end(began) == _end(config):
         say(f"{run.path}: this run is finished; there is nothing to go on with.")
         scores: dict[str, Any] = run.read_json("scores.json")
         return scores
@@ -74,6 +74,11 @@ def go_on(
     if report:
         leave_report(run, ready, say)
     return scores
+
+
+def _end(config: RunConfig) -> tuple[int, int | None]:
+    """Returns what decides when a training ends."""
+    return config.training.epochs, config.training.early_stopping
 
 
 def _changed_sources(run: RunDirectory) -> list[str]:

@@ -109,9 +109,14 @@ class EarlyStopping(keras.callbacks.Callback):
         super().__init__()
         self.validation, self.patience = validation, patience
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience is at its end."""
+        return self.validation.epochs_without_gain >= self.patience
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Stops the training where patience is at its end."""
-        if self.validation.epochs_without_gain >= self.patience:
+        if self.exhausted:
             self.model.stop_training = True
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from textseq.errors import problem
 from textseq.rundir import RunDirectory
 from textseq.training.callbacks import EarlyStopping, UserCallbacks, Validation
 from textseq.training.checkpoints.folder import Checkpoint, Checkpoints
 from textseq.training.checkpoints.state import assign, assign_means
+from textseq.training.clock import Clock
 from textseq.training.divergence import DivergedError, DivergenceGuard
 from textseq.training.logs import EpochTable, MetricsLog, Progress, Reporter
 from textseq.training.optimizers import scale_learning_rate, weights_left_alone
@@ -93,7 +95,7 @@ class Fitting:
 
     Attributes:
         validation: Knows the best epoch.
-        saving: Knows the time that training took.
+        clock: Knows the time that training took.
     """
 
     def __init__(self, ready: Ready, run: RunDirectory, reporter: Reporter, say: Say, about: dict[str, Any]) -> None:
@@ -109,19 +111,23 @@ class Fitting:
             keep_last=training.keep == "last",
             look_up=self.stopping.look_up,
         )
-        guard, log = DivergenceGuard(training.blow_up), MetricsLog(run, feed, training.log_every)
+        self.clock = Clock()
+        guard, log = DivergenceGuard(training.blow_up), MetricsLog(run, feed, self.clock, training.log_every)
         parts: dict[str, Stateful] = {"guard": guard, "validation": self.validation, "log": log}
         parts["users"] = UserCallbacks(ready.callbacks)
         shard = ready.prepared.shard
         parts["setbacks"] = self.setbacks = Setbacks(training, run, feed, allowed=shard.count == 1)
-        self.saving = Saving(self.checkpoints, training, feed, self.stopping, parts, about, shard)
+        self.patience = EarlyStopping(self.validation, training.early_stopping) if training.early_stopping else None
+        self.saving = Saving(
+            self.checkpoints, training, feed, self.clock, self.stopping, parts, about, self.patience, shard
+        )
         callbacks: list[keras.callbacks.Callback] = [
             feed,
             guard,
             self.validation,
             log,
             Progress(reporter, feed, training.epochs),
-            *([EarlyStopping(self.validation, training.early_stopping)] if training.early_stopping else []),
+            *([self.patience] if self.patience else []),
             *([keras.callbacks.TensorBoard(str(run.path / "tensorboard"))] if training.tensorboard else []),
             EpochTable(run.path / "epochs.csv"),
             *ready.callbacks,
@@ -167,6 +173,11 @@ class Fitting:
         self._position = (checkpoint.about["epoch"], checkpoint.about["step_of_epoch"])
         self.callbacks.go_on(self._position[1], arrays[len(arrays) - means :] if self._position[1] else ())
         self.ready.model.stop_training = checkpoint.about["stopped"]
+        if self.patience is not None and self.patience.exhausted:
+            self.ready.model.stop_training = True
+            way_out = "A larger number, or null, lets the training go on"
+            wrong = "the epochs without a better score are at an end, and no more follow"
+            self.say(problem("training.early_stopping", wrong, received=self.patience.patience, way_out=way_out))
 
     def _train_to_the_end(self) -> bool:
         """Trains, and returns whether that reached the end; where it diverged, all is as at a checkpoint before."""
@@ -182,11 +193,11 @@ class Fitting:
         if checkpoint is None:
             raise error
         after = self.setbacks.next(error, checkpoint.step)
+        self.checkpoints.forget_after(checkpoint.step)  # first: the logs that they count on are about to be cut
         self._go_on(checkpoint)
         scale_learning_rate(self.ready.model.optimizer, after["scale"] / self.setbacks.scale)
         self.setbacks.restore(after)
         self.saving.save_again(checkpoint)
-        self.checkpoints.forget_after(checkpoint.step)
         self.say(f"{error} Back at step {checkpoint.step:,}, with {after['scale']:g} times the learning rate.")
 
     def _train(self) -> None:

@@ -13,6 +13,7 @@ import keras
 from textseq.files import explained
 from textseq.rundir import RunDirectory
 from textseq.training.checkpoints.state import synced
+from textseq.training.clock import Clock
 from textseq.training.feeding import Feed
 from textseq.training.memory import accelerator_bytes, resident_bytes
 from textseq.training.optimizers import current_learning_rate
@@ -42,15 +43,15 @@ class MetricsLog(keras.callbacks.Callback):
     Args:
         run: The run directory.
         feed: Counts tokens.
+        clock: Counts seconds.
         every: Steps between two lines.
     """
 
-    def __init__(self, run: RunDirectory, feed: Feed, every: int) -> None:
+    def __init__(self, run: RunDirectory, feed: Feed, clock: Clock, every: int) -> None:
         super().__init__()
-        self.run, self.feed, self.every = run, feed, every
+        self.run, self.feed, self.clock, self.every = run, feed, clock, every
         self._step = 0
         self._last: tuple[float, int] = (0.0, 0)
-        self._began = 0.0
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint keeps of it."""
@@ -59,12 +60,11 @@ class MetricsLog(keras.callbacks.Callback):
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what `state` returned."""
         self._step = state["step"]
-        self._last = (time.perf_counter(), self.feed.tokens)
+        self._last = (self.clock.seconds(), self.feed.tokens)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._began = time.perf_counter()
-        self._last = (self._began, self.feed.tokens)
+        """Notes when the first step begins."""
+        self._last = (self.clock.seconds(), self.feed.tokens)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes a line every so many steps."""
@@ -82,9 +82,9 @@ class MetricsLog(keras.callbacks.Callback):
         self._time(epoch=epoch + 1)
 
     def _time(self, **more: Any) -> None:
-        now, (then, tokens) = time.perf_counter(), self._last
+        now, (then, tokens) = self.clock.seconds(), self._last
         speed = (self.feed.tokens - tokens) / max(now - then, 1e-9)
-        line = {"step": self._step, "seconds": round(now - self._began, 3), "tokens_per_second": round(speed, 1)}
+        line = {"step": self._step, "seconds": round(now, 3), "tokens_per_second": round(speed, 1)}
         line["memory_bytes"] = resident_bytes()
         if (taken := accelerator_bytes()) is not None:
             line["accelerator_bytes"] = taken

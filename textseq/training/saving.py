@@ -11,8 +11,10 @@ import keras
 from textseq.config import TrainingConfig
 from textseq.data.shards import WHOLE, Shard
 from textseq.errors import RunFailedError, TextseqError
+from textseq.training.callbacks import EarlyStopping
 from textseq.training.checkpoints.folder import Checkpoint, Checkpoints
 from textseq.training.checkpoints.state import is_finite, values
+from textseq.training.clock import Clock
 from textseq.training.divergence import DivergedError
 from textseq.training.feeding import Feed
 from textseq.training.stopping import StoppedError, Stopping
@@ -37,9 +39,12 @@ class Saving(keras.callbacks.Callback):
         checkpoints: Where to.
         training: Says how often.
         feed: Knows the steps and counts the tokens.
+        clock: Counts the seconds.
         stopping: Knows whether a signal came.
         parts: Whose state is kept, by name.
         about: What else is kept, JSON-serialisable.
+        patience: Ends the training early, where something does. Whether it is at its end follows from the scores and
+            is not kept, so that a run can go on with more of it.
         shard: Which of how many processes this is. Several take part in every checkpoint, so that no clock and no
             signal of one of them may ask for one; the first writes it.
     """
@@ -49,29 +54,26 @@ class Saving(keras.callbacks.Callback):
         checkpoints: Checkpoints,
         training: TrainingConfig,
         feed: Feed,
+        clock: Clock,
         stopping: Stopping,
         parts: Mapping[str, Stateful],
         about: Mapping[str, Any],
+        patience: EarlyStopping | None = None,
         shard: Shard = WHOLE,
     ) -> None:
         super().__init__()
-        self.checkpoints, self.feed, self.stopping = checkpoints, feed, stopping
+        self.checkpoints, self.feed, self.clock, self.stopping = checkpoints, feed, clock, stopping
         self.every = training.checkpoint_every
         minutes = training.checkpoint_minutes if shard.count == 1 else None
         self.seconds = None if minutes is None else 60.0 * minutes
-        self.parts, self.about, self.shard = parts, about, shard
+        self.parts, self.about, self.patience, self.shard = parts, about, patience, shard
         self._epoch = 0
-        self._last = self._began = time.monotonic()
-        self._seconds_before = 0.0
-
-    def elapsed(self) -> float:
-        """Returns the seconds of training, those before an interruption with them."""
-        return self._seconds_before + time.monotonic() - self._began
+        self._last = time.monotonic()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Gives each part, and the clock, its state back."""
-        self._seconds_before = checkpoint.about["seconds"]
-        self._began = self._last = time.monotonic()
+        self.clock.go_on_from(checkpoint.about["seconds"])
+        self._last = time.monotonic()
         self.feed.tokens = checkpoint.about["tokens"]
         for name, part in self.parts.items():
             part.restore(checkpoint.about["parts"][name])
@@ -127,8 +129,8 @@ class Saving(keras.callbacks.Callback):
             "step_of_epoch": step,
             "regular": regular,
             "means": means,
-            "stopped": bool(self.model.stop_training),
-            "seconds": self.elapsed(),
+            "stopped": bool(self.model.stop_training) and not (self.patience and self.patience.exhausted),
+            "seconds": self.clock.seconds(),
             "tokens": self.feed.tokens,
             "parts": {name: part.state() for name, part in self.parts.items()},
             **self.about,

@@ -117,7 +117,7 @@ def train(
         say(line)
     fitting = Fitting(ready, run, reporter, say, ready.identity)
     fitting(checkpoint)
-    best, seconds = fitting.validation, fitting.saving.elapsed()
+    best, seconds = fitting.validation, fitting.clock.seconds()
     load_weights(model, run.weights)
     splits = ready.prepared.splits
     scored = [name for name in ("validation", "test") if name in splits]

@@ -104,9 +104,10 @@ class StreamedClassificationBatches(Stream):
 
     def _own(self) -> Iterator[Batch]:
         size = self.batch_size * _BATCHES_SORTED_TOGETHER
-        for part, (pass_, block) in enumerate(_blocks(self.rows, size)):
-            texts = self._encoded(block, self.data.text, pass_)
-            pair = None if self.data.text_pair is None else self._encoded(block, self.data.text_pair, pass_)
+        for part, block in enumerate(_blocks(self.rows, size)):
+            texts = self._encoded(block, self.data.text, (self.seed, part, 0))
+            second = self.data.text_pair
+            pair = None if second is None else self._encoded(block, second, (self.seed, part, 1))
             batches = ClassificationBatches(
                 texts,
                 self.labels.encode_columns(block),
@@ -119,10 +120,10 @@ class StreamedClassificationBatches(Stream):
             )
             yield from batches.epoch(part)
 
-    def _encoded(self, block: dict[str, list[Any]], column: str, pass_: int) -> EncodedTexts:
+    def _encoded(self, block: dict[str, list[Any]], column: str, seed: tuple[int, ...]) -> EncodedTexts:
         texts = [text or "" for text in block[column]]
         if self.tokenizer.samples:
-            generator = np.random.default_rng([self.seed, pass_, len(texts)])
+            generator = np.random.default_rng(seed)
             return EncodedTexts.from_lists(self.tokenizer.encode_sampled(texts, generator))
         return EncodedTexts.from_lists(self.tokenizer.encode(texts))
 
@@ -178,9 +179,8 @@ class StreamedWindows(Stream):
         before = np.full((self.batch_size, 1), START_ID, np.int32)
         step = 0
         while True:
-            while (shortest := min(range(self.batch_size), key=lambda row: len(waiting[row]))) is not None:
-                if len(waiting[shortest]) >= self.window:
-                    break
+            while min(map(len, waiting)) < self.window:
+                shortest = min(range(self.batch_size), key=lambda row: len(waiting[row]))
                 waiting[shortest] = np.concatenate([waiting[shortest], next(texts)])
             targets = np.stack([row[: self.window] for row in waiting])
             waiting = [row[self.window :] for row in waiting]
@@ -199,16 +199,15 @@ class StreamedWindows(Stream):
 
     def _texts(self) -> Iterator[np.ndarray]:
         end = [] if self.end_id is None else [self.end_id]
-        for _, block in _blocks(self.rows, _ROWS_AT_ONCE):
+        for block in _blocks(self.rows, _ROWS_AT_ONCE):
             for ids in self.tokenizer.encode([text or "" for text in block[self.column]]):
                 yield np.concatenate([np.asarray(ids, np.int32), np.asarray(end, np.int32)])
 
 
-def _blocks(rows: Any, size: int) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-    """Yields the number of the pass, and the columns of so many rows; pass after pass."""
+def _blocks(rows: Any, size: int) -> Iterator[dict[str, list[Any]]]:
+    """Yields the columns of so many rows at a time, pass after pass."""
     pass_ = 0
     while True:
         rows.set_epoch(pass_)
-        for block in rows.iter(batch_size=size):
-            yield pass_, block
+        yield from rows.iter(batch_size=size)
         pass_ += 1

@@ -34,6 +34,7 @@ class Feed(keras.callbacks.Callback):
         self.first_epoch = self.first_step = self.current_epoch = 0
         self.tokens = 0
         self._steps = steps
+        self._signature: Any = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -70,13 +71,19 @@ class Feed(keras.callbacks.Callback):
         return self._tf_dataset() if keras.backend.backend() == "tensorflow" else _EpochDataset(self)
 
     def _tf_dataset(self) -> Any:
-        """One signature for all lengths, so that `fit` traces its step once."""
+        """One signature for all lengths, so that `fit` traces its step once.
+
+        The very first batch tells it, and once: a stream is read from its beginning to reach any other.
+        """
         import tensorflow as tf
 
-        example = self.task.fit_arguments(next(self.batches.epoch(self.first_epoch, self.first_step)))
-        fixed = getattr(self.batches, "fixed_shape", False)
-        signature = keras.tree.map_structure(lambda array: tf.TensorSpec(_shape(array, fixed), array.dtype), example)
-        return tf.data.Dataset.from_generator(self.read, output_signature=signature).prefetch(_PREFETCH)
+        if self._signature is None:
+            example = self.task.fit_arguments(next(self.batches.epoch(0)))
+            fixed = getattr(self.batches, "fixed_shape", False)
+            self._signature = keras.tree.map_structure(
+                lambda array: tf.TensorSpec(_shape(array, fixed), array.dtype), example
+            )
+        return tf.data.Dataset.from_generator(self.read, output_signature=self._signature).prefetch(_PREFETCH)
 
 
 def _shape(array: np.ndarray, fixed: bool) -> tuple[int | None, ...]:

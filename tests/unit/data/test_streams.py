@@ -91,6 +91,25 @@ def test_short_epochs_go_on_where_the_last_one_ended(tokenizer: WordsTokenizer) 
     assert sorted([text for epoch in (0, 1) for text in read(tokenizer, batches.epoch(epoch))]) == sorted(TEXTS)
 
 
+class Drawing(WordsTokenizer):
+    """Cuts every text into one token that is drawn."""
+
+    samples = True
+
+    def encode_sampled(self, texts: Any, generator: np.random.Generator) -> list[list[int]]:
+        return [[int(generator.integers(4, 10_000))] for _ in texts]
+
+
+def test_subwords_of_every_block_are_drawn_anew() -> None:
+    batches = classified(Drawing(), steps=100)
+    batches.batch_size = 1  # blocks of fifty rows, of which a pass has five
+    drawn = [int(batch["token_ids"][0, 0]) for batch in batches.epoch(0)]
+    assert len(set(drawn)) > 95
+    again = classified(Drawing(), steps=100)
+    again.batch_size = 1
+    assert [int(batch["token_ids"][0, 0]) for batch in again.epoch(0)] == drawn
+
+
 @pytest.mark.parametrize("make", [classified, windows])
 def test_a_later_step_is_reached_again_by_another_reader(make: Any, tokenizer: WordsTokenizer) -> None:
     whole = [*make(tokenizer).epoch(0), *make(tokenizer).epoch(1)]

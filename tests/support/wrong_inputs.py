@@ -106,6 +106,7 @@ CONFIGS = [
     setting("an unknown pooling", "task.pooling", "mxa", r"task\.pooling: .*Did you mean 'max'"),
     setting("an unknown tokenizer", "tokenizer.name", "wordz", r"Did you mean 'words'"),
     setting("a negative vocabulary", "tokenizer", {"name": "sentencepiece", "vocabulary_size": -1}, "vocabulary_size"),
+    setting("a vocabulary of special ids", "tokenizer.vocabulary_size", 4, r"vocabulary_size: must be at least 5"),
     setting("no epochs", "training.epochs", 0, r"training\.epochs: .*Received: 0"),
     setting("a batch size in words", "training.batch_size", "big", r"training\.batch_size: .*'big'"),
     setting("a truth for a number", "training.batch_size", True, r"training\.batch_size: .*True"),

@@ -24,9 +24,8 @@ _ARGUMENT_BOUNDS = {
     "label_smoothing": _FRACTIONS,
     "sampling": Bounds(least=0.0, most=1.0),
     "threshold": Bounds(above=0.0, below=1.0),
-    **dict.fromkeys(
-        ("units", "depth", "heads", "window", "context", "max_length", "vocabulary_size", "min_count"), _POSITIVE
-    ),
+    **dict.fromkeys(("units", "depth", "heads", "window", "context", "max_length", "min_count"), _POSITIVE),
+    "vocabulary_size": Bounds(least=5),  # four ids are special
 }
 _CLOSED = {
     "optimizer": {

@@ -23,7 +23,7 @@ class Labels:
     Attributes:
         names: In the order of the model's outputs.
         multi: Whether a row may have any number of them.
-        columns: The label columns; several make each column a class.
+        columns: The label columns; a list of them in the config makes each column a class.
         coded: Whether rows hold numbers of classes (ClassLabel) rather than names.
     """
 
@@ -70,15 +70,19 @@ class Labels:
         Raises:
             DataError: A label is missing, or is of no class that train has.
         """
-        if len(self.columns) > 1:
+        if self._columns_are_classes:
             return np.stack([_marks(_values(dataset, column), column) for column in self.columns], -1)
         return self._encode(_values(dataset, self.columns[0]))
 
     def encode_columns(self, columns: Mapping[str, Sequence[Any]]) -> np.ndarray:
         """Returns what `encode` does, for rows that are given as lists, column by column."""
-        if len(self.columns) > 1:
+        if self._columns_are_classes:
             return np.stack([_marks(columns[column], column) for column in self.columns], -1)
         return self._encode(columns[self.columns[0]])
+
+    @property
+    def _columns_are_classes(self) -> bool:
+        return self.multi and self.columns == self.names
 
     def _encode(self, values: Iterable[Any]) -> np.ndarray:
         numbers = {_name(name): number for number, name in enumerate(self.names)}

@@ -16,6 +16,7 @@ from textseq.data.sources import Splits
 from textseq.data.streams import StreamedClassificationBatches
 from textseq.data.tokenizers.base import Tokenizer
 from textseq.encoder import Encoder
+from textseq.errors import UsageError, problem
 from textseq.layers.embedding import TokenEmbedding
 from textseq.layers.pooling import Pooling
 from textseq.model import TextModel, inference
@@ -69,7 +70,8 @@ class Classification(Task):
         label_smoothing: Probability taken from the right class and shared by all, 0 to 1.
         max_length: Tokens a text is cut to.
         truncate: Which end of a longer text goes: "end", "start", or "middle" (head and tail stay).
-        class_weights: "balanced" weighs each row by the inverse frequency of its class; "none" does not.
+        class_weights: "balanced" weighs each row by the inverse frequency of its class; "none" does not. For rows with
+            one label each that are not streamed.
         threshold: Probability from which a class is predicted, where a row may have several.
     """
 
@@ -125,8 +127,13 @@ class Classification(Task):
         return model
 
     def training_batches(self, prepared: Prepared) -> Batches:
-        """Returns shuffled, length-bucketed batches of the train split."""
+        """Returns shuffled, length-bucketed batches of the train split.
+
+        Raises:
+            UsageError: Rows are to be weighed by their class, and there is no count of such.
+        """
         split, config = prepared.splits["train"], prepared.config
+        self._refuse_weights(split, _required(prepared.labels))
         if split.stream is not None:
             return StreamedClassificationBatches(
                 split.stream,
@@ -223,11 +230,19 @@ class Classification(Task):
         for batch in batches:
             yield batch, np.asarray(function(_model_inputs(batch)))
 
+    def _refuse_weights(self, split: EncodedSplit, labels: Labels) -> None:
+        if self.class_weights == "none" or (split.stream is None and not labels.multi):
+            return
+        wrong = (
+            "needs rows of one class each" if labels.multi else "counts the classes of all rows, which no stream has"
+        )
+        raise UsageError(
+            problem("task.class_weights", wrong, received=self.class_weights, way_out="Leave it at 'none'")
+        )
+
     def _row_weights(self, split: EncodedSplit, prepared: Prepared) -> np.ndarray | None:
-        if self.class_weights == "none":
-            return None
         targets = split.targets
-        if targets is None or targets.ndim > 1:
+        if self.class_weights == "none" or targets is None:
             return None
         counts = np.bincount(targets, minlength=len(_required(prepared.labels).names))
         return (len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[targets].astype(np.float32)

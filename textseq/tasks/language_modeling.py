@@ -16,7 +16,7 @@ from textseq.data.sources import Splits
 from textseq.data.streams import StreamedWindows
 from textseq.data.tokenizers.base import END_ID, Tokenizer
 from textseq.data.windows import Windows
-from textseq.errors import UsageError
+from textseq.errors import UsageError, problem
 from textseq.layers.embedding import TokenEmbedding
 from textseq.model import TextModel, inference
 from textseq.registry import tasks
@@ -104,7 +104,15 @@ class LanguageModeling(Task):
         return model
 
     def training_batches(self, prepared: Prepared) -> Batches:
-        """Returns windows over the train split."""
+        """Returns windows over the train split.
+
+        Raises:
+            UsageError: The tokenizer samples subwords.
+        """
+        if prepared.tokenizer.samples:
+            wrong = "samples subwords, and windows are cut from one stream of tokens that stays the same"
+            way_out = "Set tokenizer.sampling to 0"
+            raise UsageError(problem("tokenizer", wrong, received=prepared.config.tokenizer.name, way_out=way_out))
         config, split = prepared.config, prepared.splits["train"]
         end_id = END_ID if self.end_of_text else None
         if split.stream is not None:

@@ -64,6 +64,12 @@ def test_several_columns_are_several_labels() -> None:
     assert labels.encode(rows).tolist() == [[1, 1], [0, 1]]
 
 
+def test_a_list_of_one_column_is_one_class_that_rows_have_or_not() -> None:
+    labels, rows = fitted({"toxic": [1, 0], "rude": [0, 0]}, label=["toxic"])
+    assert (labels.names, labels.multi) == (("toxic",), True)
+    assert labels.encode(rows).tolist() == labels.encode_columns(rows[:]).tolist() == [[1], [0]]
+
+
 def test_what_is_written_reads_back() -> None:
     labels, rows = fitted(["b", "a"])
     again = Labels.from_json(labels.to_json())

@@ -22,7 +22,7 @@ from textseq.signatures import (
     source_fault,
 )
 
-__all__ = ["Argument", "Origin", "Registry", "encoders", "registries", "tasks", "tokenizers"]
+__all__ = ["Argument", "Origin", "Registry", "encoders", "registries", "registry_of", "tasks", "tokenizers"]
 
 Class = TypeVar("Class", bound=type)
 
@@ -200,7 +200,7 @@ class Registry:
             cls = entry.point.load()
         except RegistryError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             cause = f"{type(error).__name__}: {error}"
             self._causes[name] = cause
             raise PluginImportError(
@@ -256,3 +256,15 @@ encoders = Registry("encoder", "textseq.encoders")
 tokenizers = Registry("tokenizer", "textseq.tokenizers")
 tasks = Registry("task", "textseq.tasks")
 registries = {registry.kind: registry for registry in (encoders, tokenizers, tasks)}
+
+
+def registry_of(name: str) -> Registry:
+    """Returns the registry that has a component of a name; where several kinds have one, the first.
+
+    Raises:
+        RegistryError: None has.
+    """
+    for registry in registries.values():
+        if name in registry.names():
+            return registry
+    raise RegistryError(unknown("component", name, [one for each in registries.values() for one in each.names()]))

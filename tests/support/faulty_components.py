@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from textseq.data.tokenizers.base import PAD_ID
+from textseq.data.tokenizers.base import PAD_ID, UNKNOWN_ID
 from textseq.data.tokenizers.bytes import BytesTokenizer
 from textseq.data.tokenizers.words import WordsTokenizer
 from textseq.tasks.classification import Classification
@@ -32,6 +32,13 @@ class LosesSpaces(Words):
 
     def decode(self, ids):
         return [text.replace(" ", "") for text in super().decode(ids)]
+
+
+class KnowsNothing(Words):
+    """Has no id for any word."""
+
+    def encode(self, texts):
+        return [[UNKNOWN_ID] * len(row) for row in super().encode(texts)]
 
 
 class WritesPadding(Words):
@@ -126,6 +133,7 @@ class DoesNotFit(Words):
 
 PLANTED_TOKENIZERS: dict[type, str] = {
     LosesSpaces: "known text comes back",
+    KnowsNothing: "known text comes back",
     WritesPadding: "ids are in range",
     BeyondTheVocabulary: "ids are in range",
     FoldsInPythonOnly: "the graph gives the same ids",
@@ -167,6 +175,12 @@ class MonitorsNothing(Task):
     """Monitors a score that it does not give."""
 
     monitor: ClassVar[str] = "delight"
+
+
+class MonitorsACount(Task):
+    """Monitors a whole number, which nothing gains by being."""
+
+    monitor: ClassVar[str] = "rows"
 
 
 class ShufflesByChance(Task):
@@ -224,6 +238,7 @@ class WeighsNothing(Task):
 PLANTED_TASKS: dict[type, str] = {
     LossIsNoNumber: "training lowers the loss",
     MonitorsNothing: "scores are plain and hold the monitored one",
+    MonitorsACount: "scores are plain and hold the monitored one",
     ShufflesByChance: "batches follow from seed epoch and step",
     IdleHead: "training moves every weight",
     ScoresDrift: "scoring changes nothing",

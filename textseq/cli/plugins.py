@@ -9,7 +9,6 @@ import click
 from textseq.cli.options import begin, plugin_option
 from textseq.cli.plugin_check import check
 from textseq.cli.plugin_new import new
-from textseq.errors import RegistryError, unknown
 
 
 @click.group()
@@ -52,12 +51,9 @@ def show(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
     if plugins:
         begin(plugins)
     from textseq.cli.plugin_facts import ability_words, details, origin_words
-    from textseq.registry import registries
+    from textseq.registry import registry_of
 
-    found = [registry for registry in registries.values() if name in registry.names()]
-    if not found:
-        raise RegistryError(unknown("component", name, [n for r in registries.values() for n in r.names()]))
-    entry = details(found[0], name)
+    entry = details(registry_of(name), name)
     if as_json:
         click.echo(json.dumps(entry))
         return

@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 
-from textseq.errors import UsageError, problem, unknown
+from textseq.errors import UsageError, problem
 from textseq.plugins import load_plugin
-from textseq.registry import Origin, Registry, encoders, registries
+from textseq.registry import Origin, encoders, registries, registry_of
 from textseq.testing import cost
 from textseq.testing.components import task_findings, tokenizer_findings
 from textseq.testing.contract import encoder_findings
@@ -94,9 +94,10 @@ class Examination:
             origins += loaded or ()
         if self.name is None:
             self.name = _only(origins)
-        registry = _registry(self.name)
+        own = next((origin for origin in origins if origin.name == self.name), None)
+        registry = registries[own.kind] if own else registry_of(self.name)  # another kind may have the name too
         if origins:
-            self._origin = next((origin for origin in origins if origin.name == self.name), registry.origin(self.name))
+            self._origin = own or registry.origin(self.name)
             self._cls = registry.get(self.name)
             return found
         found, self._cls = load_and_tell(partial(registry.get, self.name), _file)
@@ -119,13 +120,6 @@ def _only(origins: Sequence[Origin]) -> str:
         wrong = "brings several components, so one must be named"
         raise UsageError(problem("--plugin", wrong, received=names, way_out="Give one as NAME"))
     return names[0]
-
-
-def _registry(name: str) -> Registry:
-    found = [registry for registry in registries.values() if name in registry.names()]
-    if not found:
-        raise UsageError(unknown("component", name, [n for r in registries.values() for n in r.names()]))
-    return found[0]
 
 
 def _files(origins: Sequence[Origin] | None) -> list[str]:

@@ -178,7 +178,7 @@ def scores_are_plain_and_hold_the_monitored_one(subject: TaskSubject) -> None:
     monitor = subject.cls.monitor
     require(monitor in scores, f"the scores have no {monitor}, which is monitored. They have: {', '.join(scores)}")
     value = scores[monitor]
-    require(isinstance(value, int | float) and math.isfinite(value), f"{monitor} is {value!r}")
+    require(isinstance(value, float) and math.isfinite(value), f"{monitor}, which is monitored, is no float: {value!r}")
 
 
 def scoring_changes_nothing(subject: TaskSubject) -> None:

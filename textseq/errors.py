@@ -54,6 +54,12 @@ class RunDirectoryError(UsageError):
     """A folder is not a run directory, or only half of one."""
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is Python's, TensorFlow's or JAX's for memory that is at its end."""
+    named = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or "ResourceExhausted" in named or "RESOURCE_EXHAUSTED" in named
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Returns the candidate most like `name`, or None where none is alike."""
     found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)

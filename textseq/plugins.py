@@ -83,7 +83,7 @@ def _import(file: Path, shown: str) -> str:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
         if isinstance(error, RegistryError):
@@ -98,7 +98,7 @@ def _module_name(path: Path) -> str:
     return f"{_PREFIX}{word}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
-def _place(file: Path, error: Exception) -> str:
+def _place(file: Path, error: BaseException) -> str:
     """Returns the file and line of the plugin that an error comes from."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from textseq import __version__
-from textseq.errors import TextseqError, nearest
+from textseq.errors import TextseqError, is_out_of_memory, nearest
 
 # name: what `textseq --help` says of it. The command is textseq.cli.<name>.<name>; importing it would cost time.
 COMMANDS = {
@@ -104,7 +103,7 @@ def _fail(error: Exception) -> int:
         return _say(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return _say("The disk is full. What was written before is whole; make room and try again.", 1)
-    if isinstance(error, MemoryError) or re.search("ResourceExhausted|RESOURCE_EXHAUSTED", f"{type(error)}{error}"):
+    if is_out_of_memory(error):
         return _say("Memory is at its end. Lower training.batch_size, task.max_length or task.window.", 1)
     first_line = (str(error).strip().splitlines() or [""])[0][:300]
     return _say(f"{type(error).__name__}: {first_line} (TEXTSEQ_DEBUG=1 shows where.)", 1)

@@ -29,9 +29,12 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
     """Chooses Keras's backend, which it does at import, and imports the plugins that the user named.
 
     Raises:
-        UsageError: The backend is not installed.
+        UsageError: The backend is none that textseq runs on, or is not installed.
     """
     chosen = backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if chosen not in BACKENDS:
+        way_out = f"Take one of {', '.join(BACKENDS)}, or unset it"
+        raise UsageError(problem("KERAS_BACKEND", "is no backend of textseq", received=chosen, way_out=way_out))
     if importlib.util.find_spec(chosen) is None:
         way_out = f"Install it: pip install 'textseq[{chosen}]'" if chosen == "jax" else f"Install {chosen}"
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
@@ -48,6 +51,15 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
 def note(sentence: str) -> None:
     """Tells the user something on stderr, where it spoils no output."""
     click.echo(f"Note: {sentence}", err=True)
+
+
+def say(line: str) -> None:
+    """Tells the user how far things are, on stderr."""
+    click.echo(line, err=True)
+
+
+def silence(line: str) -> None:
+    """Says nothing."""
 
 
 @contextmanager

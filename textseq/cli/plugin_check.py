@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from textseq.cli.options import backend_option, begin, plugin_option
+from textseq.cli.options import backend_option, begin, plugin_option, silence
 
 if TYPE_CHECKING:
     from textseq.testing.findings import Finding
@@ -35,7 +35,7 @@ def check(
     from textseq.testing.examining import Examination
 
     examination = Examination(name, plugins, units)
-    say = _silence if as_json else _say
+    say = silence if as_json else click.echo
     findings: list[Finding] = []
     for _, group in groupby(examination.findings(quick=quick), key=lambda finding: finding.check):
         same = list(group)
@@ -85,11 +85,3 @@ def _cost_lines(cost: dict[str, Any]) -> Iterable[str]:
     yield f"XLA: {'compiles' if cost['xla']['fine'] else 'does not compile: ' + cost['xla']['why']}"
     streams = "carries a state, so it generates and serves token by token"
     yield f"Streaming: {streams if cost['streams'] else 'no state, so windows of a language model stand alone'}"
-
-
-def _say(line: str) -> None:
-    click.echo(line)
-
-
-def _silence(line: str) -> None:
-    """Says nothing."""

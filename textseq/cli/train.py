@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from textseq.cli.options import backend_option, begin, plugin_option, set_option
+from textseq.cli.options import backend_option, begin, plugin_option, say, set_option, silence
 from textseq.cli.processes import Processes, begun_before, distributed_options, in_step, with_batch_size
 
 
@@ -138,6 +138,7 @@ def _dry_run(config: Any, plugins: tuple[str, ...]) -> None:
 
 def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     import json
+    import shlex
 
     from textseq.cli.links import link
     from textseq.cli.tables import scores_table
@@ -150,15 +151,7 @@ def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     click.echo(scores_table(scores))
     if (page := run_dir / "report.html").is_file():
         click.echo(f"The report: {link(page)}")
-    more = "".join(f" --plugin {path}" for path in copies_in(RunDirectory(run_dir)))
-    following = f"textseq evaluate {run_dir}{more} · textseq predict {run_dir} 'a text'{more}"
+    run = shlex.quote(str(run_dir))
+    more = "".join(f" --plugin {shlex.quote(str(path))}" for path in copies_in(RunDirectory(run_dir)))
+    following = f"textseq evaluate {run}{more} · textseq predict {run} 'a text'{more}"
     click.echo(f"The run lies in {run_dir}. Next: {following}")
-
-
-def say(line: str) -> None:
-    """Tells the user something on stderr."""
-    click.echo(line, err=True)
-
-
-def silence(line: str) -> None:
-    """Says nothing."""

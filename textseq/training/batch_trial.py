@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from textseq.errors import TextseqError
+from textseq.errors import TextseqError, is_out_of_memory
 from textseq.training.memory import peak_bytes
 
 _BATCHES_LOOKED_AT = 1000  # for the largest
@@ -35,7 +35,7 @@ def main() -> None:
     except TextseqError as error:
         _say(answers, {"refused": str(error)})
     except Exception as error:  # each backend has its own for memory that is at its end
-        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+        if not is_out_of_memory(error):
             raise
         _say(answers, {"over": peak_bytes()})
 
@@ -48,7 +48,7 @@ def _try_all(path: Path, sizes: list[int], plugins: list[str], answers: int) -> 
     for plugin in plugins:
         load_plugin(plugin)
     config = load_config(path)
-    task, prepared = prepare(config, _silence)
+    task, prepared = prepare(config, lambda line: None)
     for rows in sizes:
         sized = replace(config, training=replace(config.training, batch_size=rows))
         if not _steps(sized, task, replace(prepared, config=sized)):
@@ -85,10 +85,6 @@ def _watch(budget: int, answers: int) -> None:
 
 def _say(answers: int, message: dict[str, Any]) -> None:
     os.write(answers, f"{json.dumps(message)}\n".encode())
-
-
-def _silence(line: str) -> None:
-    """Says nothing."""
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Own(Encoder):
 PLANTED = {
     "does_not_import": ("import nowhere_to_be_found\n", IMPORTS, r"fault\.py:1: ModuleNotFoundError"),
     "is_no_python": ("def\n", IMPORTS, r"fault\.py:1: SyntaxError"),
+    "leaves": ("import sys\nsys.exit('bye')\n", IMPORTS, r"fault\.py:2: SystemExit: bye"),
     "registers_nothing": ("x = 1\n", IMPORTS, r"registers nothing\. Decorate the class"),
     "has_no_call": (SOUND.partition("    def call")[0], IMPORTS, "TypeError: Own: an encoder must define call"),
     "name_is_taken": (SOUND.replace("{name}", "lstm"), FREE, r"'lstm': is defined twice, by textseq_plugins\.lstm"),

@@ -36,6 +36,25 @@ def test_the_panel_shows_loss_score_rate_and_memory(console: Console) -> None:
     assert "epoch 1/2 done" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_a_run_that_goes_on_shows_its_own_epochs_and_speed(console: Console) -> None:
+    now = 0.0
+    reporter = PanelReporter(console)
+    reporter._bar.get_time = lambda: now
+    reporter.begin(epochs=4, steps=100)
+    for step in range(1, 5):  # one a second, in the third epoch
+        now += 1.0
+        reporter.step(epoch=3, step=step, loss=None, tokens_per_second=1.0)
+    (task,) = reporter._bar.tasks
+    assert (task.completed, task.fields["epoch"]) == (204, 3)
+    assert task.speed == pytest.approx(1.0)
+    for epoch, accuracy in ((3, 0.9), (4, 0.8)):
+        reporter.epoch(epoch, {"val_accuracy": accuracy})
+    reporter.end()
+    with console.capture() as capture:
+        console.print(reporter.panel())
+    assert "best 0.9, epoch 3" in capture.get()
+
+
 def test_of_a_cost_the_lowest_is_the_best(console: Console) -> None:
     reporter = PanelReporter(console)
     reporter.begin(epochs=2, steps=1)

@@ -44,9 +44,10 @@ class PanelReporter(SilentReporter):
         )
         self._epochs = self._steps = 0
         self._losses: list[float] = []
-        self._scores: list[float] = []
+        self._scores: dict[int, float] = {}  # by epoch: a run that goes on begins with a later one
         self._score = ""
         self._speed = 0.0
+        self._goes = False
         self._accelerator: int | None = None
         self._live = Live(console=self.console, get_renderable=self.panel, refresh_per_second=4)
 
@@ -54,11 +55,16 @@ class PanelReporter(SilentReporter):
         """Draws the panel."""
         self._epochs, self._steps = epochs, steps
         self._task = self._bar.add_task("", total=epochs * steps, epoch=1, epochs=epochs)
+        self._goes = False
         self._live.start()
 
     def step(self, *, epoch: int, step: int, loss: float | None, tokens_per_second: float) -> None:
         """Moves the bar, and notes the loss where it is given."""
-        self._bar.update(self._task, completed=(epoch - 1) * self._steps + step, epoch=epoch)
+        done = (epoch - 1) * self._steps + step
+        if not self._goes:  # what was done before, of a run that goes on, says nothing of its speed
+            self._bar.reset(self._task, completed=done, epoch=epoch, epochs=self._epochs)
+            self._goes = True
+        self._bar.update(self._task, completed=done, epoch=epoch)
         self._speed = tokens_per_second
         if loss is not None:
             self._losses = [*self._losses, loss][-_LOSSES:]
@@ -68,7 +74,7 @@ class PanelReporter(SilentReporter):
         """Writes the epoch's line above the panel, and notes the score that is shown."""
         self._score = next((name for name in SHOWN_SCORES if name in scores), "")
         if self._score:
-            self._scores.append(scores[self._score])
+            self._scores[epoch] = scores[self._score]
         self.console.print(epoch_line(epoch, self._epochs, scores), highlight=False)
 
     def end(self) -> None:
@@ -80,9 +86,10 @@ class PanelReporter(SilentReporter):
         rows = Table.grid(padding=(0, 2))
         rows.add_row("loss", f"{self._losses[-1]:.4f}" if self._losses else "–", course(self._losses), "")
         if self._scores:
-            best = (min if lower_is_better(self._score) else max)(self._scores)
-            said = f"best {best:.4g}, epoch {self._scores.index(best) + 1}"
-            rows.add_row(score_name(self._score), f"{self._scores[-1]:.4g}", course(self._scores), said)
+            scores = list(self._scores.values())
+            epoch = (min if lower_is_better(self._score) else max)(self._scores, key=self._scores.__getitem__)
+            said = f"best {self._scores[epoch]:.4g}, epoch {epoch}"
+            rows.add_row(score_name(self._score), f"{scores[-1]:.4g}", course(scores), said)
         rows.add_row("rate", f"{self._speed:,.0f}" if self._speed else "–", "tokens a second", "")
         taken = "" if self._accelerator is None else f"{self._accelerator / _GIB:.2f} GiB on the accelerator"
         rows.add_row("memory", f"{resident_bytes() / _GIB:.2f}", "GiB", taken)

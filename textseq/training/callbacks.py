@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -71,7 +72,7 @@ class Validation(keras.callbacks.Callback):
             split = self.prepared.splits["validation"]
             scores = self.task.evaluate(self.model, split, self.prepared, lambda done, total: self.look_up())
             value = monitored(scores, self.monitor)
-            if self.best is None or self.sign * value > self.sign * self.best:
+            if self._is_better(value):
                 self.best, self.best_epoch, self.epochs_without_gain = value, epoch + 1, 0
             else:
                 self.epochs_without_gain += 1
@@ -80,6 +81,11 @@ class Validation(keras.callbacks.Callback):
                 save_weights(self.model, self.run.weights)
         if logs is not None:
             logs.update({f"val_{name}": score for name, score in scores.items() if isinstance(score, float)})
+
+    def _is_better(self, value: float) -> bool:
+        if self.best is None or math.isnan(self.best):  # any number is better than none
+            return self.best is None or not math.isnan(value)
+        return self.sign * value > self.sign * self.best
 
 
 def monitored(scores: dict[str, Any], name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def check_provenance(records: Iterable[Mapping[str, Any]], run: Path | None = No
         if (now := registry.origin(record["name"])).sha256 != record["sha256"]:
             sources = f"{_described(record)}; now {_described(_record(now))}"
             copy = _copy(record, run)
-            back = f" As it was: --plugin {copy}." if copy and not now.package else ""
+            back = f" As it was: --plugin {_quoted(copy)}." if copy and not now.package else ""
             wrong = f"its source is another than when the run was made ({sources})"
             changed.append(f"{record['kind']} '{record['name']}': {wrong}.{back}")
     return changed
@@ -121,5 +122,9 @@ def _way_back(record: Mapping[str, Any], run: Path | None) -> str:
     if record["package"]:
         return f"Install it: pip install {record['package']}=={record['version']}."
     if (copy := _copy(record, run)) is not None:
-        return f"Pass the copy that the run carries: --plugin {copy}."
-    return f"Pass the file that defines it (sha256 {str(record['sha256'])[:12]}…): --plugin {record['file']}."
+        return f"Pass the copy that the run carries: --plugin {_quoted(copy)}."
+    return f"Pass the file that defines it (sha256 {str(record['sha256'])[:12]}…): --plugin {_quoted(record['file'])}."
+
+
+def _quoted(path: str | Path) -> str:
+    return shlex.quote(str(path))

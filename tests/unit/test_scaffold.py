@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ def test_a_package_holds_one_component_its_test_a_config_and_data(kind: str, tmp
     wanted = {"pyproject.toml", "README.md", "config.yaml", f"test_scaffolded_{kind}.py"}
     assert wanted <= {path.name for path in others}
     assert all(path.is_file() and "$" not in path.read_text() for path in others)
+    assert not re.search(r"[^\n]\n\n(@|class |def )", component.read_text())  # two empty lines stand before each
     (origin,) = load_plugin(component)
     assert (origin.name, origin.kind) == (f"scaffolded_{kind}", kind)
     assert registries[kind].summary(origin.name)
@@ -66,6 +69,15 @@ def test_a_name_that_will_not_do_is_refused_with_a_better_one(name: str, said: s
     with pytest.raises(UsageError, match=said):
         write_package(name, tmp_path / "made")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_of_its_page_can_be_typed_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    write_package("scaffolded_spaced", tmp_path / "it's mine")
+    commands = re.findall(
+        r"^(?:textseq|pip|pytest) .*?(?=  #|$)", (tmp_path / "it's mine" / "README.md").read_text(), re.M
+    )
+    names = [Path(word).parts for command in commands for word in shlex.split(command)]
+    assert sum("it's mine" in parts for parts in names) == 5
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -30,12 +31,12 @@ def new(name: str, folder: Path, kind: str) -> None:
     width = max(len(str(file)) for file in files)
     for file in files:
         click.echo(f"  {file!s:<{width}}  {_about(file)}".rstrip())
-    component = files[0]
+    component, config = (shlex.quote(str(path)) for path in (files[0], folder / "config.yaml"))
     click.echo(
         f"Next: edit {component}, then\n"
         f"  textseq plugins check --plugin {component}\n"
-        f"  textseq train {folder / 'config.yaml'} --plugin {component}\n"
-        f"  pip install {folder if folder.is_absolute() else Path('.') / folder}"
+        f"  textseq train {config} --plugin {component}\n"
+        f"  pip install {shlex.quote(str(folder if folder.is_absolute() else Path('.') / folder))}"
     )
 
 

@@ -37,7 +37,7 @@ def _lines(source: str) -> Iterator[str]:
         yield from _stripped(sys.stdin)
         return
     try:
-        with open(source, encoding="utf-8", errors="replace", newline="\n") as file:
+        with open(source, encoding="utf-8-sig", errors="replace", newline="\n") as file:  # Windows puts a mark before
             yield from _stripped(file)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
+import shlex
 from pathlib import Path
 from string import Template
 
@@ -45,7 +46,7 @@ def write_package(name: str, folder: str | Path, kind: str = "encoder") -> list[
         "class_name": _class_name(name),
         "kind": kind,
         "group": _GROUPS[kind],
-        "folder": folder.name,
+        "folder": shlex.quote(folder.name),
     }
     with explained(folder):
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)

@@ -171,6 +171,15 @@ def test_files_are_short_and_named_for_what_they_hold(folder: str) -> None:
         assert path.stem not in VAGUE, path
 
 
+@pytest.mark.parametrize("folder", ["textseq", "plugins", "scripts", "tests"])
+def test_functions_are_short(folder: str) -> None:
+    for path in sources(folder):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and (code := node.body[ast.get_docstring(node) is not None :]):
+                lines = 1 + int(node.end_lineno or 0) - code[0].lineno
+                assert lines <= 40, f"{path}: {node.name} has {lines} lines of code"
+
+
 def test_every_module_says_what_it_is_for() -> None:
     for folder in ("textseq", "plugins", "scripts"):
         for path in sources(folder):

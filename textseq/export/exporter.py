@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,8 @@ def export(
         raise UsageError(problem("export", wrong, received=keras.backend.backend(), way_out="Use `textseq export`"))
     more = chosen(formats, int8=int8)
     out = Path(out)
-    run = _in_single_precision(load_run(run_path, note))
+    # Servers run on processors, where half precision is slower and no exacter.
+    run = load_run(run_path, note).in_float32()
     classifies = isinstance(run.model, ClassificationModel)
     refuse_unfit(more, task=run.config.task.name, classifies=classifies, tokenizer=run.config.tokenizer.name)
     refuse_taken(more, out, next_version(out), int8=int8)
@@ -94,12 +94,6 @@ def export(
             item.name: make(item, run, published, texts, temperature=temperature, int8=int8) for item in more
         }
     return made
-
-
-def _in_single_precision(run: Run) -> Run:
-    """Returns the run in float32: servers run on processors, where half precision is slower and no exacter."""
-    training = replace(run.config.training, precision="float32")
-    return replace(run, config=replace(run.config, training=training))
 
 
 def _write(run: Run, folder: Path, temperature: float) -> list[Endpoint]:

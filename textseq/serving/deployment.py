@@ -11,11 +11,63 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 from textseq.serving.folders import is_version, versions_in
 
 BATCHING = Path("assets.extra") / "batching_parameters.txt"
 KINDS = ("docker", "compose", "kubernetes")
+_KUBERNETES = Template("""\
+# The claim $label-versions has to hold what $source holds.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: $label
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app: $label
+  template:
+    metadata:
+      labels:
+        app: $label
+    spec:
+      containers:
+        - name: serving
+          image: $image
+$command          env:
+            - name: MODEL_NAME
+              value: $name
+          ports:
+            - containerPort: 8501
+            - containerPort: 8500
+          readinessProbe:
+            httpGet:
+              path: $ready
+              port: 8501
+          volumeMounts:
+            - name: versions
+              mountPath: $target
+              readOnly: true
+      volumes:
+        - name: versions
+          persistentVolumeClaim:
+            claimName: $label-versions
+            readOnly: true
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: $label
+spec:
+  selector:
+    app: $label
+  ports:
+    - name: rest
+      port: 8501
+    - name: grpc
+      port: 8500""")
 
 
 @dataclass(frozen=True)
@@ -75,60 +127,16 @@ services:
     restart: unless-stopped"""
 
     def _kubernetes(self) -> str:
-        label = _label(self.name)
         command = "".join(f"\n            - {json.dumps(word)}" for word in self.arguments)
-        command = f"          args:{command}\n" if command else ""
-        return f"""\
-# The claim {label}-versions has to hold what {self.source} holds.
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {label}
-spec:
-  replicas: 2
-  selector:
-    matchLabels:
-      app: {label}
-  template:
-    metadata:
-      labels:
-        app: {label}
-    spec:
-      containers:
-        - name: serving
-          image: {self.image}
-{command}          env:
-            - name: MODEL_NAME
-              value: {json.dumps(self.name)}
-          ports:
-            - containerPort: 8501
-            - containerPort: 8500
-          readinessProbe:
-            httpGet:
-              path: {json.dumps(f"/v1/models/{self.name}/metadata")}
-              port: 8501
-          volumeMounts:
-            - name: versions
-              mountPath: {json.dumps(self.target)}
-              readOnly: true
-      volumes:
-        - name: versions
-          persistentVolumeClaim:
-            claimName: {label}-versions
-            readOnly: true
----
-apiVersion: v1
-kind: Service
-metadata:
-  name: {label}
-spec:
-  selector:
-    app: {label}
-  ports:
-    - name: rest
-      port: 8501
-    - name: grpc
-      port: 8500"""
+        return _KUBERNETES.substitute(
+            label=_label(self.name),
+            source=self.source,
+            image=self.image,
+            command=f"          args:{command}\n" if command else "",
+            name=json.dumps(self.name),
+            ready=json.dumps(f"/v1/models/{self.name}/metadata"),
+            target=json.dumps(self.target),
+        )
 
 
 def deployment(name: str, base: Path) -> Deployment:

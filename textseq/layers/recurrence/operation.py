@@ -7,6 +7,7 @@ inputs', as one product over (time·batch).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,7 +129,7 @@ class _Run:
 
 
 def _differentiable(run: _Run) -> Any:
-    cell, masked, dropped = run.cell, run.masked, run.dropped
+    cell = run.cell
 
     @ops.custom_gradient
     def forward(inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, *initial: Any) -> Any:
@@ -138,21 +139,7 @@ def _differentiable(run: _Run) -> Any:
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             d_outputs, *d_final = upstream_of(args, upstream)
-            turned = ops.transpose(ops.cast(recurrent, run.operands))
-
-            def step_back(carry: Any, now: Any) -> Any:
-                d_out, before, kept, *real = now
-                d_state = (carry[0] + d_out, *carry[1:])
-                d_gates, d_recurrent, d_before = cell.step_back(d_state, kept, before)
-                joined = (_joined(d_gates),) if d_recurrent is d_gates else (_joined(d_gates), _joined(d_recurrent))
-                if masked:
-                    joined = tuple(ops.where(real[0], part, 0.0) for part in joined)
-                    d_before = tuple(_where_real(real[0], d, skip) for d, skip in zip(d_before, d_state, strict=True))
-                through = product.one(joined[-1], turned)
-                through = through * drop if dropped else through
-                first = through if d_before[0] is None else through + d_before[0]
-                return (first, *d_before[1:]), joined
-
+            step_back = _step_back(run, product, ops.transpose(ops.cast(recurrent, run.operands)), drop)
             widths = (cell.gates * units,) * (1 if cell.bias_rows == 1 else 2)
             sequences = (d_outputs, states_before, saved, *run.masks(mask))
             first, d_sums = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not run.reverse)
@@ -161,7 +148,7 @@ def _differentiable(run: _Run) -> Any:
             h_before = stacked(states_before[0], inputs)
             d_inputs = ops.reshape(product.one(rows, kernel, second_turned=True), ops.shape(inputs))
             d_kernel = product.one(_rows(inputs), rows, first_turned=True)
-            entering = _rows(h_before * drop if dropped else h_before)
+            entering = _rows(h_before * drop if run.dropped else h_before)
             d_weights = product.one(entering, recurrent_rows, first_turned=True)
             sums = ops.sum(rows, 0)
             d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else ops.sum(recurrent_rows, 0))
@@ -171,6 +158,32 @@ def _differentiable(run: _Run) -> Any:
         return (outputs, *final), backward
 
     return forward
+
+
+def _step_back(run: _Run, product: _Product, turned: Any, drop: Any) -> Callable[[Any, Any], Any]:
+    """Returns the step of the loop backwards: from the gradient of a state to that of the one before, and the gates'.
+
+    Args:
+        run: How the cell is run.
+        product: Its products.
+        turned: The recurrent kernel, transposed.
+        drop: What h was multiplied by.
+    """
+
+    def step_back(carry: Any, now: Any) -> Any:
+        d_out, before, kept, *real = now
+        d_state = (carry[0] + d_out, *carry[1:])
+        d_gates, d_recurrent, d_before = run.cell.step_back(d_state, kept, before)
+        joined = (_joined(d_gates),) if d_recurrent is d_gates else (_joined(d_gates), _joined(d_recurrent))
+        if run.masked:
+            joined = tuple(ops.where(real[0], part, 0.0) for part in joined)
+            d_before = tuple(_where_real(real[0], d, skip) for d, skip in zip(d_before, d_state, strict=True))
+        through = product.one(joined[-1], turned)
+        through = through * drop if run.dropped else through
+        first = through if d_before[0] is None else through + d_before[0]
+        return (first, *d_before[1:]), joined
+
+    return step_back
 
 
 class _Product:

@@ -20,7 +20,7 @@ import numpy as np
 _SPACE = "▁"
 _WORD = re.compile(f"{_SPACE}*[^{_SPACE}]*")
 _UNKNOWN_PENALTY = 10.0  # nats below the least likely piece, as in SentencePiece
-_WORDS_REMEMBERED = 100_000
+_WORDS_REMEMBERED = 30_000  # at 2.4 kB each some 75 MB
 
 
 class Pieces:

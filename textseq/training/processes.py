@@ -202,7 +202,7 @@ def _losses_explained(shard: Shard) -> Iterator[None]:
 
 def _lost(who: str, error: Exception | None = None) -> str:
     reason = f" ({_first_line(error)})" if error else ""
-    wrong = f"{who} misses another, which ended or cannot be reached{reason}; all stop"
+    wrong = f"{who} misses another, which ended, hangs or cannot be reached{reason}; all stop"
     return problem("--distributed", wrong, way_out="What went wrong stands in that one's output")
 
 

@@ -10,6 +10,7 @@ import many_processes
 import pytest
 
 from textseq.cli import main
+from textseq.config import load_config
 
 MISSED = "misses another, which ended, hangs or cannot be reached"
 EVERY_STEP = ("training.log_every=1", "training.epochs=2")
@@ -131,6 +132,18 @@ def test_processes_share_out_a_stream(config: str, tmp_path: Path, request: pyte
     many_processes.succeed(many_processes.members(path, tmp_path / "run", 2, settings))
     losses = [line["loss"] for line in many_processes.curve(tmp_path / "run") if "epoch" in line]
     assert losses[1] < 0.9 * losses[0]
+
+
+@pytest.mark.slow
+def test_the_first_finds_the_largest_batch_for_all(story_config: Path, tmp_path: Path) -> None:
+    settings = ("training.batch_size=auto", "training.memory_budget=4GB", "training.epochs=1")
+    run = tmp_path / "run"
+    (_, first), (_, second) = many_processes.succeed(many_processes.members(story_config, run, 2, settings))
+    (line,) = [line for line in first.splitlines() if line.startswith("training.batch_size: ")]
+    found = load_config(run / "resolved.yaml").training.rows
+    assert found > 2
+    assert line.startswith(f"training.batch_size: {found}, for {found // 2} rows in each of 2 processes take ")
+    assert "training.batch_size" not in second
 
 
 @pytest.mark.parametrize(

@@ -68,16 +68,22 @@ def test_four_processes_classify_as_one_does(more: tuple[str, ...], topics_confi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", [0, 2])
-def test_all_end_when_one_is_killed(killed: int, story_config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("killed", "number", "its_code"),
+    [(0, signal.SIGKILL, -signal.SIGKILL), (2, signal.SIGKILL, -signal.SIGKILL), (1, signal.SIGINT, 130)],
+)
+def test_all_end_when_one_is_ended(
+    killed: int, number: signal.Signals, its_code: int, story_config: Path, tmp_path: Path
+) -> None:
     commands = many_processes.members(
         story_config, tmp_path / "run", 3, ("training.epochs=2000", "training.batch_size=6")
     )
     with many_processes.started(commands) as processes:
         assert processes[0].stderr is not None
         next(line for line in processes[0].stderr if "epoch 2/2000 done" in line)
-        processes[killed].kill()
+        processes[killed].send_signal(number)
         ended = many_processes.outcomes(processes)
+    assert ended[killed][0] == its_code
     for index, (code, _, error) in enumerate(ended):
         if index != killed:
             assert code == 1, error

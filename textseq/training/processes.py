@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,9 +78,15 @@ def together(wanted: Wanted) -> Iterator[Shard]:
             yield shard
             wait("the end")
     except BaseException as error:
-        leave_at_once(error.exit_code if isinstance(error, TextseqError) else 1)
+        leave_at_once(_exit_code(error))
         raise
     runtime.shutdown()
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT  # as shells count
+    return error.exit_code if isinstance(error, TextseqError) else 1
 
 
 def _meet(wanted: Wanted) -> Shard:

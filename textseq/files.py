@@ -139,8 +139,8 @@ def _swap(beside: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Deletes a file, or a folder with all that is in it; what is not there is no error."""
-    if path.is_dir():
+    """Deletes a file, a link, or a folder with all that is in it; what is not there is no error."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

@@ -53,7 +53,7 @@ class RunDirectory:
         with explained(run.path):
             for name in _IN_ORDER if run.path.is_dir() else ():
                 item = run.path / name
-                shutil.rmtree(item) if item.is_dir() else item.unlink(missing_ok=True)
+                shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink(missing_ok=True)
             run.path.mkdir(parents=True, exist_ok=True)
             run.clear_leftovers()
         return run

@@ -73,6 +73,19 @@ def test_overwriting_deletes_the_runs_own_files_only(tmp_path: Path) -> None:
     assert os.listdir(run.path) == ["my-notes.txt"]
 
 
+def test_overwriting_deletes_a_link_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "large disk"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("kept")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "resolved.yaml").write_text("")
+    (run / "checkpoints").symlink_to(elsewhere)
+    RunDirectory.create(run, overwrite=True)
+    assert list(run.iterdir()) == []
+    assert (elsewhere / "kept").is_file()
+
+
 def test_looking_whether_a_place_is_free_changes_nothing(tmp_path: Path) -> None:
     RunDirectory(tmp_path / "a" / "b").refuse_if_taken(overwrite=False)
     assert not (tmp_path / "a").exists()

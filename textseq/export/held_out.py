@@ -50,10 +50,9 @@ def checked_texts(run: Run) -> CheckedTexts:
     turned = strange[_TURN:] + strange[:_TURN]
     paired = run.config.data.text_pair is not None
     try:
-        splits = load_splits(run.config.data, run.config.seed)
+        name, dataset = _scored_split(run)
     except DataError as error:
         return CheckedTexts(strange, turned if paired else None, 0, None, missing=str(error))
-    name, dataset = ("test", splits.test) if splits.test is not None else ("validation", splits.validation)
     places = np.unique(np.linspace(0, len(dataset) - 1, min(_MOST, len(dataset))).astype(int))
     rows = dataset.select(places)
     texts = _column(rows, run.config.data.text)
@@ -67,12 +66,16 @@ def whole_split(run: Run) -> CheckedTexts:
     Raises:
         DataError: The dataset cannot be read.
     """
-    splits = load_splits(run.config.data, run.config.seed)
-    name, rows = ("test", splits.test) if splits.test is not None else ("validation", splits.validation)
+    name, rows = _scored_split(run)
     texts = _column(rows, run.config.data.text)
     paired = run.config.data.text_pair
     pairs = None if paired is None else _column(rows, paired)
     return CheckedTexts(texts, pairs, len(texts), name, _targets(run, rows))
+
+
+def _scored_split(run: Run) -> tuple[str, Any]:
+    splits = load_splits(run.config.data, run.config.seed)
+    return ("test", splits.test) if splits.test is not None else ("validation", splits.validation)
 
 
 def _column(rows: Any, name: str) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import many_processes
@@ -138,6 +139,18 @@ def test_processes_share_out_a_stream(config: str, tmp_path: Path, request: pyte
     many_processes.succeed(many_processes.members(path, tmp_path / "run", 2, settings))
     losses = [line["loss"] for line in many_processes.curve(tmp_path / "run") if "epoch" in line]
     assert losses[1] < 0.9 * losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster", [many_processes.in_slurm, many_processes.in_open_mpi])
+def test_a_cluster_says_who_takes_part(
+    cluster: Callable[[int], list[dict[str, str]]], topics_config: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    one = many_processes.command(topics_config, run, ("training.epochs=1",), "--distributed", "--json")
+    (first, _), (second, _) = many_processes.succeed([one, one], cluster(2))
+    assert json.loads(first)["run"] == str(run)
+    assert second == ""
 
 
 @pytest.mark.slow

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,45 @@ def members(config: Path, run: Path, count: int, settings: Sequence[str], *more:
     return [command(config, run, settings, *place, "--process", index, *more) for index in range(count)]
 
 
+def in_slurm(count: int) -> list[dict[str, str]]:
+    """Returns what Slurm sets for the processes of a job on this machine; JAX takes a port that follows from its id."""
+    job = {"SLURM_JOB_ID": str(_free_offset()), "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_NTASKS": str(count)}
+    return [{**job, "SLURM_PROCID": str(index), "SLURM_LOCALID": str(index)} for index in range(count)]
+
+
+def in_open_mpi(count: int) -> list[dict[str, str]]:
+    """Returns what Open MPI 4 sets for the processes of a job on this machine."""
+    uri = f"{_free_offset() * 2**12}.0;tcp://127.0.0.1:1"
+    job = {"OMPI_MCA_orte_hnp_uri": uri, "OMPI_COMM_WORLD_SIZE": str(count)}
+    ranks = [str(index) for index in range(count)]
+    return [{**job, "OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_LOCAL_RANK": rank} for rank in ranks]
+
+
+def _free_offset() -> int:
+    """Returns the place of a free port among the last 4096, where JAX looks for one."""
+    for offset in random.sample(range(4096), 4096):
+        with socket.socket() as free:
+            if free.connect_ex(("127.0.0.1", 65536 - 4096 + offset)):
+                return offset
+    raise AssertionError("no port is free")
+
+
 @contextmanager
-def started(commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[str]]]:
-    """Starts commands side by side, and kills what is left of them at the end."""
+def started(
+    commands: Sequence[Sequence[str]], places: Sequence[Mapping[str, str]] = ()
+) -> Iterator[list[subprocess.Popen[str]]]:
+    """Starts commands side by side, and kills what is left of them at the end.
+
+    Args:
+        commands: What is started.
+        places: Environment variables of each; none where empty.
+    """
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "jax"}
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    processes = [subprocess.Popen(words, text=True, env=environment, **pipes) for words in commands]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    own = places or [{} for _ in commands]
+    processes = [
+        subprocess.Popen(words, env={**environment, **more}, **pipes) for words, more in zip(commands, own, strict=True)
+    ]
     try:
         yield processes
     finally:
@@ -52,9 +86,9 @@ def outcomes(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str,
     return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
 
 
-def succeed(commands: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
-    """Runs commands side by side to their good end; returns stdout and stderr of each."""
-    with started(commands) as processes:
+def succeed(commands: Sequence[Sequence[str]], places: Sequence[Mapping[str, str]] = ()) -> list[tuple[str, str]]:
+    """Runs commands side by side to their good end; returns stdout and stderr of each. Arguments as of `started`."""
+    with started(commands, places) as processes:
         ended = outcomes(processes)
     assert [code for code, _, _ in ended] == [0] * len(ended), "\n".join(error[-3000:] for _, _, error in ended)
     return [(out, error) for _, out, error in ended]

@@ -70,7 +70,8 @@ class Encoder(keras.layers.Layer):
     def get_initial_state(self, batch_size: Any) -> Any:
         """Returns the state before the first token: a nest of tensors, batch first, floats in float32.
 
-        One notion serves truncated backpropagation through time, generation and step-by-step serving.
+        One notion serves truncated backpropagation through time, generation and step-by-step serving. It is asked for
+        once the weights are made, and the width of the inputs is known.
 
         Args:
             batch_size: Rows of the batch.
@@ -81,8 +82,8 @@ class Encoder(keras.layers.Layer):
         raise UsageError(
             problem(
                 f"encoder '{type(self).__name__}'",
-                "carries no state, so it can neither stream nor generate",
-                way_out="Define get_initial_state, or set task.carry_state to false",
+                "carries no state, so nothing can be handed on from one window or token to the next",
+                way_out="Define get_initial_state, or set task.carry_state to false, and windows stand alone",
             )
         )
 

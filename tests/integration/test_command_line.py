@@ -49,7 +49,7 @@ class Shifted(Encoder):
         return (outputs, inputs[:, -1]) if return_state else outputs
 
     def get_initial_state(self, batch_size):
-        return ops.zeros((batch_size, 16), "float32")
+        return ops.zeros((batch_size, self.features), "float32")
 '''
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -80,8 +81,13 @@ def test_every_encoder_classifies(encoder: str, topics_config: Path, tmp_path: P
     assert made["serving"]["foreign_ops"] == []
 
 
-@pytest.mark.parametrize("encoder", encoders.names())
-@pytest.mark.parametrize("tokenizer", ["bytes", "{name: sentencepiece, vocabulary_size: 290, normalization: identity}"])
+# One after the other, for a training and an export of each encoder with each tokenizer take a minute.
+TOKENIZERS = ("bytes", "{name: sentencepiece, vocabulary_size: 290, normalization: identity}")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "tokenizer"), list(zip(encoders.names(), itertools.cycle(TOKENIZERS), strict=False)), ids=str
+)
 def test_every_encoder_scores_and_steps(
     encoder: str, tokenizer: str, story_config: Path, tmp_path: Path, train: Any
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def test_a_fault_is_one_line_with_the_smallest_example(tmp_path: Path, capsys: A
     assert failed[0].startswith(
         "✗ causal alone hides the future (causal=true): row 0, 2 tokens: token 1 changes output 0 by "
     )
-    assert lines[-1] == f"1 of {len(lines) - 1} checks fail."
+    assert lines[lines.index(failed[0]) + 1].startswith("    → With causal pad convolutions at the left, ")
+    assert lines[-1] == f"1 of {len(lines) - 2} checks fail."
 
 
 def test_a_machine_reads_one_object(tmp_path: Path, capsys: Any) -> None:
@@ -59,6 +61,7 @@ def test_a_machine_reads_one_object(tmp_path: Path, capsys: Any) -> None:
     assert (found["name"], found["kind"], found["file"], found["fine"]) == ("leaky_two", "encoder", str(path), False)
     (failed,) = [check for check in found["checks"] if not check["fine"]]
     assert (failed["check"], failed["causal"]) == ("causal alone hides the future", True)
+    assert failed["way_out"].startswith("With causal ")
     assert found["cost"] is None  # of what is wrong nobody wants to know the price
 
 
@@ -71,6 +74,15 @@ def test_a_broken_plugin_fails_a_check_and_a_missing_one_is_wrong_use(tmp_path: 
     run(capsys, "--plugin", str(tmp_path / "none.py"), code=2)
     run(capsys, "lsmt", code=2)
     run(capsys, code=2)
+
+
+@pytest.mark.slow
+def test_the_encoder_of_the_readme_keeps_the_contract(tmp_path: Path, capsys: Any) -> None:
+    page = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (source,) = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "@encoders.register" in text]
+    path = tmp_path / "leaky.py"
+    path.write_text(source)
+    assert run(capsys, "--plugin", str(path), "--quick", code=0).splitlines()[-1].endswith("checks hold.")
 
 
 @pytest.mark.slow

@@ -56,18 +56,25 @@ def check(
 
 
 def _lines(findings: list[Finding]) -> Iterable[str]:
-    """Returns one line for a check; two where both ways of an encoder break it differently."""
+    """Returns one line for a check; for one that fails, one for each way of an encoder, and what mends it."""
     faults = {finding.fault: finding for finding in findings if finding.fault}
     if not faults:
         return [f"✓ {findings[0].check}"]
-    if len(faults) == 1 and all(finding.fault for finding in findings):
-        return [f"✗ {findings[0].check}: {findings[0].fault}"]
-    return [f"✗ {finding.name}: {fault}" for fault, finding in faults.items()]
+    alike = len(faults) == 1 and all(finding.fault for finding in findings)
+    lines = [f"✗ {finding.check if alike else finding.name}: {fault}" for fault, finding in faults.items()]
+    way_out = next(iter(faults.values())).way_out
+    return [*lines, *([f"    → {way_out}."] if way_out else [])]
 
 
 def _record(about: dict[str, Any], findings: list[Finding], cost: dict[str, Any] | None) -> dict[str, Any]:
     checks = [
-        {"check": finding.check, "causal": finding.causal, "fine": finding.fault is None, "fault": finding.fault}
+        {
+            "check": finding.check,
+            "causal": finding.causal,
+            "fine": finding.fault is None,
+            "fault": finding.fault,
+            "way_out": finding.way_out,
+        }
         for finding in findings
     ]
     return {**about, "fine": all(check["fine"] for check in checks), "checks": checks, "cost": cost}

@@ -32,11 +32,12 @@ def new(name: str, folder: Path, kind: str) -> None:
     for file in files:
         click.echo(f"  {file!s:<{width}}  {_about(file)}".rstrip())
     component, config = (shlex.quote(str(path)) for path in (files[0], folder / "config.yaml"))
+    place = str(folder) if folder.is_absolute() else f"./{folder}"  # a bare name is one of pip's index
     click.echo(
         f"Next: edit {component}, then\n"
         f"  textseq plugins check --plugin {component}\n"
         f"  textseq train {config} --plugin {component}\n"
-        f"  pip install {shlex.quote(str(folder if folder.is_absolute() else Path('.') / folder))}"
+        f"  pip install {shlex.quote(place)}"
     )
 
 

@@ -151,7 +151,8 @@ def _show(scores: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     click.echo(scores_table(scores))
     if (page := run_dir / "report.html").is_file():
         click.echo(f"The report: {link(page)}")
-    run = shlex.quote(str(run_dir))
-    more = "".join(f" --plugin {shlex.quote(str(path))}" for path in copies_in(RunDirectory(run_dir)))
-    following = f"textseq evaluate {run}{more} · textseq predict {run} 'a text'{more}"
+    run, directory = shlex.quote(str(run_dir)), RunDirectory(run_dir)
+    more = "".join(f" --plugin {shlex.quote(str(path))}" for path in copies_in(directory))
+    asked = f"predict {run} 'a text'" if directory.labels.is_file() else f"generate {run} --prompt 'a text'"
+    following = f"textseq evaluate {run}{more} · textseq {asked}{more} · textseq export {run} OUT{more}"
     click.echo(f"The run lies in {run_dir}. Next: {following}")

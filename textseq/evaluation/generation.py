@@ -1,4 +1,7 @@
-"""Text from a language model, one token at a time, at a cost a token that does not grow with the text."""
+"""Text from a language model, one token at a time, at a cost a token that does not grow with the text.
+
+An encoder without a state reads its last window anew for each token; it was trained on windows that stand alone.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from keras import ops
 from textseq.data.tokenizers.base import END_ID, PAD_ID, START_ID
 from textseq.evaluation.loading import Run
 from textseq.evaluation.sampling import Sampling, choose, uniform
+from textseq.evaluation.scoring import first_state
 from textseq.model import inference
 
 _PROMPT_BUCKET = 32
@@ -29,17 +33,15 @@ def generate(run: Run, prompt: str, *, max_tokens: int = 100, sampling: Sampling
         Token ids, without the end token.
     """
     sampling = sampling or Sampling()
-    advance = inference(run.model, lambda ids, state: _advance(run.model, ids, state), "advance")
-    state = run.model.encoder.get_initial_state(1)
-    prompt_ids = np.asarray([START_ID, *run.tokenizer.encode([prompt])[0]], np.int32)
-    for ids in _chunks(prompt_ids):
-        logits, state = advance(ids, state)
+    state = first_state(run, 1)
+    reader = _Windows(run) if state is None else _Stream(run, state)
+    logits = reader.read(np.asarray([START_ID, *run.tokenizer.encode([prompt])[0]], np.int32))
     for place in range(max_tokens):
-        token = choose(np.asarray(logits)[0], sampling, uniform(sampling.seed, place))
+        token = choose(logits, sampling, uniform(sampling.seed, place))
         if token == END_ID:
             return
         yield token
-        logits, state = advance(np.asarray([[token]], np.int32), state)
+        logits = reader.read(np.asarray([token], np.int32))
 
 
 def generate_text(run: Run, prompt: str, *, max_tokens: int = 100, sampling: Sampling | None = None) -> str:
@@ -53,12 +55,49 @@ def generate_text(run: Run, prompt: str, *, max_tokens: int = 100, sampling: Sam
     return with_prompt[len(alone) :]
 
 
+class _Stream:
+    """Reads each token once and keeps the state."""
+
+    def __init__(self, run: Run, state: Any) -> None:
+        self._advance = inference(run.model, lambda ids, state: _advance(run.model, ids, state), "advance")
+        self._state = state
+
+    def read(self, ids: np.ndarray) -> np.ndarray:
+        """Returns the log-probabilities of what follows. `(vocabulary,)`."""
+        for chunk in _chunks(ids) if len(ids) > 1 else [ids[None]]:
+            logits, self._state = self._advance(chunk, self._state)
+        return np.asarray(logits)[0]
+
+
+class _Windows:
+    """Keeps the last window of tokens, and reads it whole each time."""
+
+    def __init__(self, run: Run) -> None:
+        task: Any = run.task
+        self._after = inference(run.model, lambda ids, last: _after(run.model, ids, last), "after")
+        self._window, self._ids = int(task.window), np.zeros(0, np.int32)
+
+    def read(self, ids: np.ndarray) -> np.ndarray:
+        """Returns the log-probabilities of what follows. `(vocabulary,)`."""
+        self._ids = np.concatenate([self._ids, ids])[-self._window :]
+        padded = np.pad(self._ids, (0, self._window - len(self._ids)))
+        return np.asarray(self._after(padded[None], np.asarray([len(self._ids) - 1], np.int32)))[0]
+
+
 def _advance(model: Any, token_ids: Any, state: Any) -> tuple[Any, Any]:
     """Returns the logits after the last real token `(batch, vocabulary)`, and the state there."""
     hidden, state = model.advance({"token_ids": token_ids}, state)
     last = ops.sum(ops.cast(ops.not_equal(token_ids, PAD_ID), "int32"), axis=1) - 1  # (batch,)
-    rows = ops.take_along_axis(hidden, ops.reshape(last, (-1, 1, 1)), axis=1)
-    return model.logits(rows[:, 0]), state
+    return _logits(model, hidden, last), state
+
+
+def _after(model: Any, token_ids: Any, last: Any) -> Any:
+    """Returns the logits after the place `last` of each row, which no later one changes. `(batch, vocabulary)`."""
+    return _logits(model, model({"token_ids": token_ids}, training=False), last)
+
+
+def _logits(model: Any, hidden: Any, places: Any) -> Any:
+    return model.logits(ops.take_along_axis(hidden, ops.reshape(places, (-1, 1, 1)), axis=1)[:, 0])
 
 
 def _chunks(ids: np.ndarray) -> Iterator[np.ndarray]:

@@ -54,7 +54,7 @@ def _batches(order: np.ndarray, lengths: list[int]) -> Iterator[np.ndarray]:
 def _log_likelihoods(run: Run, rows: list[np.ndarray]) -> np.ndarray:
     """Returns one number a row, of rows that begin with the start token."""
     size = _BATCH_SIZE if max(len(row) for row in rows) <= _LONG else _LONG_BATCH_SIZE
-    state = _first_state(run, size)
+    state = first_state(run, size)
     window = _WINDOW if state is not None else int(getattr(run.task, "window", _WINDOW))
     function = inference(run.model, lambda batch, state: _window_losses(run.model, batch, state), "log_likelihoods")
     longest = max(max(len(row) for row in rows) - 1, 1)
@@ -71,7 +71,7 @@ def _log_likelihoods(run: Run, rows: list[np.ndarray]) -> np.ndarray:
     return totals[: len(rows)]
 
 
-def _first_state(run: Run, rows: int) -> Any:
+def first_state(run: Run, rows: int) -> Any:
     """Returns the state before the first token; None where the encoder has none, and each window stands alone."""
     try:
         return run.model.encoder.get_initial_state(rows)

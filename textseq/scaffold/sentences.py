@@ -12,12 +12,17 @@ SPLITS = {"train": 600, "validation": 100, "test": 200}
 
 
 def rows(split: str) -> list[dict[str, str]]:
-    """Returns the rows of a split, the same each time; each has the columns text and label.
+    """Returns the rows of a split, the same each time and none of them another's; each has the columns text and label.
 
     "not good but bad" and "not bad but good" hold the same words; which one "not" stands before makes the class.
     """
-    generator = random.Random(f"sentences of {split}")
-    return [_row(generator) for _ in range(SPLITS[split])]
+    generator, found = random.Random("sentences"), {}
+    while len(found) < sum(SPLITS.values()):
+        row = _row(generator)
+        found.setdefault(row["text"], row)
+    before = list(SPLITS)[: list(SPLITS).index(split)]
+    begin = sum(SPLITS[name] for name in before)
+    return list(found.values())[begin : begin + SPLITS[split]]
 
 
 def _row(generator: random.Random) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops, tree
 
 from textseq.encoder import Encoder
@@ -61,6 +62,8 @@ class LanguageModel(TextModel):
         Args:
             rows: Rows of a training batch.
         """
+        # A state may be as wide as the inputs, which an encoder knows once its weights are made.
+        _Encoding(self.embedding, self.encoder, name=self.name).ensure_built({"token_ids": np.ones((2, 4), np.int32)})
         state = self.encoder.get_initial_state(rows)
         self._state_structure = state
         for i, part in enumerate(tree.flatten(state)):
@@ -143,6 +146,14 @@ class LanguageModel(TextModel):
     def _hidden(self, encoded: Any, training: Any) -> Any:
         projected = encoded if self.projection is None else self.projection(encoded)
         return self.dropout(projected, training=training)
+
+
+class _Encoding(TextModel):
+    """Embedding → encoder: all that has to be there before a state is asked for."""
+
+    def call(self, batch: Any, training: bool | None = None) -> Any:
+        """Returns the encoder's outputs. `(batch, time, units)`."""
+        return self.encode(batch, padded=False, training=training)[0]
 
 
 def _restarted(carried: Any, initial: Any, reset: Any) -> Any:

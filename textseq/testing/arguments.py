@@ -13,6 +13,8 @@ _PLAIN = {"bool", "int", "float", "str", "None", "Literal", "list", "tuple", "di
 
 def plain_and_documented(cls: type, arguments: tuple[Argument, ...]) -> None:
     """Requires every argument of a constructor to have a default of a plain type and a line in the docstring."""
+    untyped = [argument.name for argument in arguments if not argument.annotation]
+    require(not untyped, f"{', '.join(untyped)} has no type, so configs cannot be checked: write it as name: type")
     for argument in arguments:
         require(argument.name == "units" or not argument.required, f"{argument.name} has no default")
         words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'|\"[^\"]*\"", "", argument.annotation)))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from textseq.errors import TextseqError
+from textseq.testing.ways_out import WAYS_OUT
 
 
 class ContractError(TextseqError, AssertionError):
-    """A component breaks its contract; the text has a line for each fault."""
+    """A component breaks its contract; the text has a line for each fault, and one for what mends it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Finding:
         """The check, and how the encoder was made."""
         return self.check if self.causal is None else f"{self.check} (causal={str(self.causal).lower()})"
 
+    @property
+    def way_out(self) -> str | None:
+        """What usually mends it, without a stop; None where it holds, or where the fault says all."""
+        return WAYS_OUT.get(self.check) if self.fault else None
+
 
 def raise_faults(error: type[ContractError], subject: str, findings: Iterable[Finding]) -> None:
     """Raises `error` if there is a fault.
@@ -38,6 +45,10 @@ def raise_faults(error: type[ContractError], subject: str, findings: Iterable[Fi
     Raises:
         ContractError: Names every fault.
     """
-    faults = [f"  {finding.name}: {finding.fault}" for finding in findings if finding.fault]
-    if faults:
-        raise error(f"{subject} breaks the contract:\n" + "\n".join(faults))
+    lines = []
+    for _, group in groupby(findings, key=lambda finding: finding.check):
+        failed = [finding for finding in group if finding.fault]
+        lines += [f"  {finding.name}: {finding.fault}" for finding in failed]
+        lines += [f"    → {finding.way_out}." for finding in failed[-1:] if finding.way_out]
+    if lines:
+        raise error(f"{subject} breaks the contract:\n" + "\n".join(lines))

@@ -62,7 +62,9 @@ def half_precision_works(subject: Subject, causal: bool) -> None:
     inputs = ops.cast(subject.inputs, "bfloat16")
     outputs = half(inputs, mask=subject.mask)
     kind = keras.backend.standardize_dtype(outputs.dtype)
-    require(kind == "bfloat16", f"the outputs are {kind} under mixed_bfloat16")
+    others = [f"self.{name}" for name, part in vars(half).items() if _computes_otherwise(part, half)]
+    which = f"; {', '.join(others)} computes in another precision" if others else ""
+    require(kind == "bfloat16", f"the outputs are {kind} under mixed_bfloat16{which}")
     wanted = array(full(ops.cast(inputs, "float32"), mask=subject.mask))
     scale = max(float(np.abs(wanted).max()), 1.0)
     off = np.abs(array(ops.cast(outputs, "float32")) - wanted)[subject.mask].max() / scale
@@ -70,6 +72,10 @@ def half_precision_works(subject: Subject, causal: bool) -> None:
     if subject.state(half) is not None:
         _, state = half(inputs, return_state=True)
         right_state(state, ROWS)
+
+
+def _computes_otherwise(part: Any, encoder: Any) -> bool:
+    return isinstance(part, keras.layers.Layer) and part.compute_dtype != encoder.compute_dtype
 
 
 def a_graph_takes_any_shape(subject: Subject, causal: bool) -> None:

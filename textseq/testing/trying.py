@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from textseq.errors import UsageError
@@ -34,8 +37,15 @@ def tried(
     except UsageError as error:
         return Finding(title(check), f"refused: {error}", causal)
     except Exception as error:  # the component is another's, and may raise anything
-        return Finding(title(check), f"{type(error).__name__}: {first_line(error)}", causal)
+        return Finding(title(check), f"{type(error).__name__}: {first_line(error)}{_place(error, arguments)}", causal)
     return Finding(title(check), None, causal)
+
+
+def _place(error: Exception, arguments: tuple[Any, ...]) -> str:
+    """Returns the last line of the component's own file that an error came through, in brackets; "" for none."""
+    file = inspect.getsourcefile(arguments[0].cls) if arguments else None
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({Path(file).name}:{lines[-1]})" if file and lines else ""
 
 
 def title(check: Callable[..., Any]) -> str:

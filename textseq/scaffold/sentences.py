@@ -16,7 +16,7 @@ def rows(split: str) -> list[dict[str, str]]:
 
     "not good but bad" and "not bad but good" hold the same words; which one "not" stands before makes the class.
     """
-    generator, found = random.Random("sentences"), {}
+    generator, found = random.Random("sentences"), dict[str, dict[str, str]]()
     while len(found) < sum(SPLITS.values()):
         row = _row(generator)
         found.setdefault(row["text"], row)

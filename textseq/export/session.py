@@ -18,7 +18,8 @@ import numpy as np
 from textseq.errors import RunFailedError, problem
 
 _PROGRAM = Path(__file__).with_name("session_program.py")
-_ERROR = re.compile(r"^[\w.]+(?:Error|Exception): .*$", re.MULTILINE)
+# TensorFlow says "Graph execution error:" and, after an empty line, which.
+_ERROR = re.compile(r"^[\w.]+(?:Error|Exception): (?:Graph execution error:\s+)?.*$", re.MULTILINE)
 Answers = list[dict[str, np.ndarray]]
 
 
@@ -79,7 +80,7 @@ def _call(folder: Path, requests: Path, answers: Path) -> None:
     command = [sys.executable, "-P", str(_PROGRAM), str(folder), str(requests), str(answers)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
-        said = ([f"exit code {done.returncode}", *_ERROR.findall(done.stderr)])[-1][:500]
+        said = " ".join([f"exit code {done.returncode}", *_ERROR.findall(done.stderr)][-1].split())[:500]
         wrong = f"cannot be loaded and asked as TensorFlow Serving does it ({said})"
         raise RunFailedError(problem("export", wrong, way_out="Nothing was published"))
 

@@ -37,7 +37,8 @@ WAYS_OUT: dict[str, str] = {
     "self.compute_dtype",
     "a graph takes any shape": "Take lengths from ops.shape(inputs), and loop over time in a recurrent layer or "
     "ops.scan, not in Python",
-    "an export answers as it does": "Use keras.ops in call, not NumPy, and nothing that only Python knows",
+    "an export answers as it does": "Use keras.ops in call, not NumPy, and nothing that only Python knows; a server "
+    "may be asked of no text, where keras.layers.Conv1D fails and textseq.layers.convolution.TimeConvolution does not",
     "it knows its registered name": "Set registered_name to the name that it is registered by",
     "ids are in range": "Give ids from 4 up to vocabulary_size - 1, or 1 for what is unknown: 0, 2 and 3 are padding, "
     "start and end",

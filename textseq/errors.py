@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,7 +56,9 @@ class RunDirectoryError(UsageError):
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error is Python's, TensorFlow's or JAX's for memory that is at its end."""
+    """Whether an error is Python's, the system's, TensorFlow's or JAX's for memory that is at its end."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
     named = f"{type(error).__name__}: {error}"
     return isinstance(error, MemoryError) or "ResourceExhausted" in named or "RESOURCE_EXHAUSTED" in named
 

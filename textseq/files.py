@@ -19,6 +19,14 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _BLOCK_BYTES = 4096
 
 
+class DiskError(RunFailedError):
+    """Something cannot be written, for the disk is full or fails."""
+
+
+class ForbiddenError(RunDirectoryError):
+    """Something may not be written where it was to be."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or a folder to; at the end it takes the place of `path`.
@@ -29,17 +37,17 @@ def replacing(path: Path) -> Iterator[Path]:
         path: Where the file or folder is to appear.
 
     Raises:
-        RunFailedError: The disk is full or failed.
-        RunDirectoryError: Writing there is not allowed.
+        DiskError: The disk is full or failed.
+        ForbiddenError: Writing there is not allowed.
     """
     beside = path.with_name(f".{os.getpid()}.{path.name}")  # the ending stays: Keras goes by it
-    try:
-        with explained(path):
+    with explained(path):
+        try:
             yield beside
             sync(beside)
             _swap(beside, path)
-    finally:
-        remove(beside)
+        finally:
+            remove(beside)
 
 
 @contextmanager
@@ -47,8 +55,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turns what the operating system says about writing to `path` into a sentence.
 
     Raises:
-        RunFailedError: The disk is full or failed.
-        RunDirectoryError: Writing there is not allowed.
+        DiskError: The disk is full or failed.
+        ForbiddenError: Writing there is not allowed.
     """
     try:
         yield
@@ -80,8 +88,8 @@ def append_line(path: Path, line: str) -> None:
     """Adds a line to a file of lines and waits for the disk; first cuts off a line that a crash left unfinished.
 
     Raises:
-        RunFailedError: The disk is full or failed.
-        RunDirectoryError: Writing there is not allowed.
+        DiskError: The disk is full or failed.
+        ForbiddenError: Writing there is not allowed.
     """
     with explained(path), path.open("a+b") as file:
         file.truncate(_end_of_last_line(file))
@@ -104,11 +112,11 @@ def _explanation(path: Path, error: OSError) -> TextseqError:
     number = error.errno or _errno_in(str(error))
     if number in _NO_SPACE:
         way_out = "What was written before is whole; make room and go on"
-        return RunFailedError(problem(str(path), "cannot be written, for the disk is full", way_out=way_out))
+        return DiskError(problem(str(path), "cannot be written, for the disk is full", way_out=way_out))
     if number in _NOT_ALLOWED:
         way_out = "Choose a folder that you may write to"
-        return RunDirectoryError(problem(str(path), f"cannot be written: {os.strerror(number)}", way_out=way_out))
-    return RunFailedError(problem(str(path), f"cannot be written: {error.strerror or error}"))
+        return ForbiddenError(problem(str(path), f"cannot be written: {os.strerror(number)}", way_out=way_out))
+    return DiskError(problem(str(path), f"cannot be written: {error.strerror or error}"))
 
 
 def _errno_in(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -65,6 +66,20 @@ class RunDirectory:
                 if _LEFTOVER.fullmatch(item.name):
                     remove(item)
 
+    def refuse_if_read_only(self) -> None:
+        """Says that nothing can be written here, or where the directory would be made, before any work is done.
+
+        Raises:
+            RunDirectoryError: So it is.
+        """
+        there = self._nearest_there()
+        if not os.access(there, os.W_OK | os.X_OK):
+            way_out = "Choose a folder that you may write to"
+            raise RunDirectoryError(problem(str(there), "may not be written to", way_out=way_out))
+
+    def _nearest_there(self) -> Path:
+        return next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+
     def refuse_if_taken(self, *, overwrite: bool) -> None:
         """Says what is in the way of a new run here, before any work is done; changes nothing.
 
@@ -86,7 +101,7 @@ class RunDirectory:
                 wrong = f"holds no run but other files ({', '.join(strangers[:3])}), so it is left alone"
                 raise RunDirectoryError(problem(str(self.path), wrong, way_out="Name another --run-dir"))
             return
-        nearest_there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        nearest_there = self._nearest_there()
         if not nearest_there.is_dir():
             wrong = "is a file, not a directory" if nearest_there == self.path else f"{nearest_there} is a file"
             raise RunDirectoryError(problem(str(self.path), wrong, way_out="Name another --run-dir"))

@@ -76,7 +76,7 @@ def test_a_run_killed_five_times_ends_as_one_that_never_was(
 
 def test_a_second_ctrl_c_ends_the_process_at_once(train: Forks, topics_config: Path, tmp_path: Path) -> None:
     arguments = ["train", topics_config, "--set", "training.log_every=1", "--no-report", "--run-dir", tmp_path / "run"]
-    status = train(*arguments, kill={"operation": 60, "number": int(signal.SIGINT), "times": 2})
+    status = train(*arguments, event={"operation": 60, "number": int(signal.SIGINT), "times": 2})
     assert status == -signal.SIGINT
     assert "ending after this step" in train.log
     assert not (tmp_path / "run" / "scores.json").exists()

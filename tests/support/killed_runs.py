@@ -1,6 +1,8 @@
-"""Trainings in processes of their own that are killed at chosen moments: a process that has imported all forks them.
+"""Trainings in processes of their own that something happens to at chosen moments: a kill, a disk that fails.
 
-Run as a program it reads a job a line, `{"arguments": […], "kill": {…}, "log": FILE}`, and answers with the child's
+A process that has imported all forks them.
+
+Run as a program it reads a job a line, `{"arguments": […], "event": {…}, "log": FILE}`, and answers with the child's
 exit status: negative where a signal ended it. Forking after the import saves its seconds each time.
 """
 
@@ -9,6 +11,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -36,9 +40,14 @@ class Forks:
         self._process, self._folder = process, folder
         self.log = ""
 
-    def __call__(self, *arguments: object, kill: dict[str, Any] | None = None) -> int:
-        """Runs `textseq` with these arguments to its end, or until it is killed; returns its exit status."""
-        job = {"arguments": [str(one) for one in arguments], "kill": kill, "log": str(self._folder / "log")}
+    def __call__(self, *arguments: object, event: dict[str, Any] | None = None) -> int:
+        """Runs `textseq` with these arguments to its end, or until it is killed; returns its exit status.
+
+        Args:
+            *arguments: Of the command line.
+            event: What happens to the process: see `_arm`.
+        """
+        job = {"arguments": [str(one) for one in arguments], "event": event, "log": str(self._folder / "log")}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -48,25 +57,53 @@ class Forks:
         return status
 
     def until_done(self, *arguments: object, kills: Iterator[dict[str, Any]]) -> int:
-        """Runs the same command again and again, killed as `kills` says, then to its end; returns how often it was."""
+        """Runs the same command again and again, ended as `kills` says, then to its end; returns how often it was."""
         killed = 0
         for kill in kills:
-            status = self(*arguments, kill=kill)
+            status = self(*arguments, event=kill)
             if status == 0:
                 return killed
-            assert status == -signal.SIGKILL, self.log
+            number = kill.get("number", signal.SIGKILL)
+            # Not yet training, or no longer, a process ends by a signal as any other does.
+            assert status in {-number, 128 + number} - {128 + signal.SIGKILL}, self.log
             killed += 1
         assert self(*arguments) == 0, self.log
         return killed
 
+    def shell(self, line: str) -> None:
+        """Runs a line of shell where the trainings' own disk is."""
+        entered = ["nsenter", f"--mount=/proc/{self._process.pid}/ns/mnt", "sh", "-c", line]
+        subprocess.run(entered, check=True, capture_output=True)
+
+    def seen(self, path: Path) -> Path:
+        """Returns where this process finds a file that lies on a disk of the trainings' own."""
+        return Path(f"/proc/{self._process.pid}/root{path}")
+
+
+def has_own_disks() -> bool:
+    """Whether this process may give others a view of the disks that is theirs alone; it takes an administrator."""
+    trial = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "none", "/mnt"]
+    try:
+        return subprocess.run(trial, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:  # not Linux
+        return False
+
 
 @contextmanager
-def forks(folder: Path, backend: str = "tensorflow") -> Iterator[Forks]:
-    """Yields what starts trainings under a backend."""
+def forks(folder: Path, backend: str = "tensorflow", disk: Path | None = None) -> Iterator[Forks]:
+    """Yields what starts trainings.
+
+    Args:
+        folder: Where what they print goes.
+        backend: Keras's.
+        disk: A folder that is a disk of its own for them, of eight megabytes, in memory; see `has_own_disks`.
+    """
+    command = [sys.executable, __file__]
+    if disk is not None:
+        mounted = f"mount -t tmpfs -o size=8m none {shlex.quote(str(disk))} && exec {shlex.join(command)}"
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mounted]
     environment = {**os.environ, "KERAS_BACKEND": backend, "HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         yield Forks(process, folder)
     finally:
@@ -76,14 +113,15 @@ def forks(folder: Path, backend: str = "tensorflow") -> Iterator[Forks]:
 
 
 def random_kills(
-    generator: random.Random, *, seconds: float, operations: int, most: int = 1
+    generator: random.Random, *, seconds: float, operations: int, most: int = 1, number: int = signal.SIGKILL
 ) -> Iterator[dict[str, Any]]:
     """Yields one to so many moments: half of them by the clock, half just before a file of the run is touched."""
     for _ in range(generator.randint(1, most)):
         by_clock = generator.random() < 0.5
-        yield (
+        when = (
             {"seconds": generator.uniform(0, seconds)} if by_clock else {"operation": generator.randint(1, operations)}
         )
+        yield {**when, "number": int(number)}
 
 
 def what_a_run_ends_with(run: Path) -> dict[str, Any]:
@@ -136,8 +174,8 @@ def _train(job: dict[str, Any]) -> None:
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    if job["kill"] is not None:
-        _arm(job["kill"], job["arguments"][job["arguments"].index("--run-dir") + 1])
+    if job["event"] is not None:
+        _arm(job["event"], job["arguments"][job["arguments"].index("--run-dir") + 1])
     from textseq.cli import main
 
     try:
@@ -147,31 +185,41 @@ def _train(job: dict[str, Any]) -> None:
         os._exit(int(ended.code or 0))
 
 
-def _arm(kill: dict[str, Any], run: str) -> None:
-    """Lets this process kill itself later.
+def _arm(event: dict[str, Any], run: str) -> None:
+    """Lets something happen to this process later.
 
     Args:
-        kill: After how many `seconds`, or at which `operation`; `number` is the signal, SIGKILL where none is named,
-            and `times` how often it comes.
+        event: After how many `seconds`, or at which `operation`, what happens: `command`, a line of shell; `memory`,
+            how many bytes more the process may take from then on; else a signal, `times` times, of which `number`
+            (SIGKILL where none is named).
         run: The run directory, whose operations count.
     """
-    number, times = kill.get("number", signal.SIGKILL), kill.get("times", 1)
-    if "seconds" in kill:
-        timer = threading.Timer(kill["seconds"], os.kill, (os.getpid(), number))
+    if "seconds" in event:
+        timer = threading.Timer(event["seconds"], _happen, (event,))
         timer.daemon = True
         timer.start()
         return
-    left = kill["operation"]
+    left = event["operation"]
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+    def hook(name: str, arguments: tuple[Any, ...]) -> None:
         nonlocal left
-        if event in _EVENTS and str(arguments[0]).startswith(run):
+        if name in _EVENTS and str(arguments[0]).startswith(run):
             left -= 1
             if left == 0:
-                for _ in range(times):
-                    os.kill(os.getpid(), number)
+                _happen(event)
 
     sys.addaudithook(hook)
+
+
+def _happen(event: dict[str, Any]) -> None:
+    if "command" in event:
+        subprocess.run(["sh", "-c", event["command"]], check=True)
+    elif "memory" in event:
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.setrlimit(resource.RLIMIT_AS, (taken + event["memory"], resource.RLIM_INFINITY))
+    else:
+        for _ in range(event.get("times", 1)):
+            os.kill(os.getpid(), event.get("number", signal.SIGKILL))
 
 
 if __name__ == "__main__":

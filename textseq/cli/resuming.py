@@ -9,6 +9,7 @@ from typing import Any
 from textseq.cli.processes import in_step
 from textseq.config import RunConfig
 from textseq.data.shards import Shard
+from textseq.files import explained
 from textseq.rundir import RunDirectory
 
 
@@ -58,6 +59,7 @@ def go_on(
         say(f"{run.path}: this run is finished; there is nothing to go on with.")
         scores: dict[str, Any] = run.read_json("scores.json")
         return scores
+    run.refuse_if_read_only()
     checkpoint = Checkpoints(run).latest(say)
     if checkpoint is None:
         say(f"{run.path}: the run was cut off before its first checkpoint, and begins anew.")
@@ -89,8 +91,9 @@ def _changed_sources(run: RunDirectory) -> list[str]:
 
 def _make_unfinished(run: RunDirectory, config: RunConfig, config_path: Path) -> None:
     """Writes what the run goes on with, and deletes what was made of its end."""
-    run.clear_leftovers()
-    for path in (run.scores, run.rows, run.samples, run.report):
-        path.unlink(missing_ok=True)
+    with explained(run.path):
+        run.clear_leftovers()
+        for path in (run.scores, run.rows, run.samples, run.report):
+            path.unlink(missing_ok=True)
     run.write_text("config.yaml", config_path.read_text(encoding="utf-8"))
     run.write_text("resolved.yaml", config.to_yaml())

@@ -65,6 +65,7 @@ def train(
         goes_on = resume and begun_before(run, shard)
         if not goes_on:
             run.refuse_if_taken(overwrite=overwrite)
+            run.refuse_if_read_only()
         config = with_batch_size(config, silence if alone["quiet"] else say, shard, plugins, run if goes_on else None)
         scores = None
         if goes_on:

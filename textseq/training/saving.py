@@ -10,7 +10,6 @@ import keras
 
 from textseq.config import TrainingConfig
 from textseq.data.shards import WHOLE, Shard
-from textseq.errors import RunFailedError, TextseqError
 from textseq.training.callbacks import EarlyStopping
 from textseq.training.checkpoints.folder import Checkpoint, Checkpoints
 from textseq.training.checkpoints.state import is_finite, values
@@ -116,7 +115,7 @@ class Saving(keras.callbacks.Callback):
 
         Raises:
             DivergedError: A weight is no longer a number.
-            RunFailedError: It cannot be written; those before are whole.
+            TextseqError: It cannot be written; those before are whole.
         """
         arrays, means = values(self.model)
         if self.shard.index > 0:
@@ -135,12 +134,7 @@ class Saving(keras.callbacks.Callback):
             "parts": {name: part.state() for name, part in self.parts.items()},
             **self.about,
         }
-        try:
-            self.checkpoints.write(about, arrays)
-        except TextseqError as error:
-            there = "The last checkpoint is whole" if self.checkpoints.steps() else "There is no checkpoint yet"
-            way_out = f"{there}: when that is mended, go on with --resume."
-            raise RunFailedError(f"{error} {way_out}") from error
+        self.checkpoints.write(about, arrays)
         self._last = time.monotonic()
 
     def save_again(self, checkpoint: Checkpoint) -> None:

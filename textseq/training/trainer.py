@@ -22,6 +22,7 @@ from textseq.training.callbacks import monitored, user_callbacks
 from textseq.training.checkpoints.folder import Checkpoint
 from textseq.training.checkpoints.weights import load_weights
 from textseq.training.compiling import Compiling, choose, recurrence_line
+from textseq.training.faults import with_a_way_on
 from textseq.training.feeding import Feed
 from textseq.training.fitting import Fitting
 from textseq.training.logs import Reporter
@@ -109,6 +110,11 @@ def train(
 
     Returns:
         The scores by split, as in `scores.json`.
+
+    Raises:
+        DivergedError: The training diverges.
+        RunFailedError: Memory or the disk is at its end, or the disk fails; the run can be gone on with.
+        StoppedError: A signal asked for an end.
     """
     model, feed = ready.model, ready.feed
     say(f"{ready.config.encoder.name}: {model.count_params():,} weights; {feed.steps_per_epoch:,} steps an epoch")
@@ -116,7 +122,14 @@ def train(
     if (line := recurrence_line(model)) is not None:
         say(line)
     fitting = Fitting(ready, run, reporter, say, ready.identity)
-    fitting(checkpoint)
+    with with_a_way_on(ready.config, fitting.checkpoints):
+        fitting(checkpoint)
+        return _finish(ready, run, fitting)
+
+
+def _finish(ready: Ready, run: RunDirectory, fitting: Fitting) -> dict[str, Any]:
+    """Scores the best weights, and writes what makes a run a finished one."""
+    model, feed = ready.model, ready.feed
     best, seconds = fitting.validation, fitting.clock.seconds()
     load_weights(model, run.weights)
     splits = ready.prepared.splits

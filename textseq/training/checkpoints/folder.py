@@ -84,7 +84,8 @@ class Checkpoints:
         files = {name: self._length(name) for name in _GROWING}
         found = {"files": files, "weights": weights, "regular_step": self._regular}
         write_sealed(self._path(step), {**about, **found}, arrays)
-        self._thin_out()
+        with explained(self.folder):
+            self._thin_out()
 
     def read(self, step: int) -> Checkpoint:
         """Reads a checkpoint.
@@ -141,14 +142,16 @@ class Checkpoints:
 
     def forget_after(self, step: int) -> None:
         """Deletes later checkpoints: damaged ones, or those of a course that was given up."""
-        for later in self.steps():
-            if later > step:
-                self._delete(later)
+        with explained(self.folder):
+            for later in self.steps():
+                if later > step:
+                    self._delete(later)
 
     def thin_out_to_last(self) -> None:
         """Leaves one checkpoint, from which a finished training can be gone on with for more epochs."""
-        for step in self.steps()[:-1]:
-            self._delete(step)
+        with explained(self.folder):
+            for step in self.steps()[:-1]:
+                self._delete(step)
 
     def _thin_out(self) -> None:
         steps = self.steps()

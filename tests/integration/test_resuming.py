@@ -179,19 +179,45 @@ def test_another_backend_and_fewer_epochs_than_are_done_are_refused(
     assert "the run is in epoch 2 already" in textseq(*one, code=2)
 
 
+# What happens to a file's lines, each a row, and what is said of that.
+CHANGES: dict[str, tuple[str, Callable[[list[str]], list[str]], str]] = {
+    "a word": ("train", lambda rows: [row.replace("cat", "cow") for row in rows], "the rows of train are not those"),
+    "a label": (
+        "validation",
+        lambda rows: [rows[0].replace("animal", "tool"), *rows[1:]],
+        "the rows of validation are",
+    ),
+    "a row less": ("test", lambda rows: rows[:-1], "the rows of test are not those that the run began with"),
+    "the order": ("train", lambda rows: rows[::-1], "the rows of train are not those that the run began with"),
+    "a new class": ("train", lambda rows: [rows[0].replace("animal", "plant"), *rows[1:]], "not the one that the run"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_dataset_that_changed_is_refused(
-    unfinished: Path, topics_config: Path, tmp_path: Path, textseq: Callable[..., str]
+    change: str, unfinished: Path, topics_config: Path, tmp_path: Path, textseq: Callable[..., str]
 ) -> None:
+    changed, make, says = CHANGES[change]
     for split in ("train", "validation", "test"):
-        text = (topics_config.parent / f"{split}.jsonl").read_text()
-        changed = text.replace("cat", "cow", 1) if split == "train" else text
-        (tmp_path / f"{split}.jsonl").write_text(changed)
+        rows = (topics_config.parent / f"{split}.jsonl").read_text().splitlines()
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(make(rows) if split == changed else rows))
     config = tmp_path / "topics.yaml"
     config.write_text(topics_config.read_text().replace(str(topics_config.parent), str(tmp_path)))
     before = sorted((path.name, path.stat().st_size) for path in unfinished.rglob("*"))
     said = textseq(*arguments(config, unfinished, *TWO), "--resume", code=2)
-    assert "the rows of train are not those that the run began with" in said
+    assert says in said
+    assert "Bring" in said
     assert sorted((path.name, path.stat().st_size) for path in unfinished.rglob("*")) == before
+
+
+def test_a_dataset_that_is_gone_is_refused(
+    unfinished: Path, topics_config: Path, tmp_path: Path, textseq: Callable[..., str]
+) -> None:
+    config = tmp_path / "topics.yaml"
+    config.write_text(topics_config.read_text().replace(str(topics_config.parent), str(tmp_path)))
+    said = textseq(*arguments(config, unfinished, *TWO), "--resume", code=2)
+    assert "train.jsonl" in said
+    assert "TEXTSEQ_DEBUG" not in said
 
 
 def test_resume_and_overwrite_exclude_each_other(

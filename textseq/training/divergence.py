@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import Any
 
 import keras
 
 from textseq.errors import RunFailedError, problem
 
-_FIRST_STEPS = 10  # their mean is what later losses are compared to
+_FIRST_STEPS = 10  # their median is what losses are compared to
 _LEAST_LOSS = 0.1  # nats; a loss that begins lower is compared to this
 _DECAY = 0.9  # of the moving mean of the losses: some ten steps
 
@@ -37,23 +38,23 @@ class DivergenceGuard(keras.callbacks.Callback):
     What Keras logs is the mean since the epoch began; a step's own loss is the difference of two such sums.
 
     Args:
-        blow_up: How many times the mean of the first ten losses the moving mean may be; None for any.
+        blow_up: How many times the median of the first ten losses the moving mean may be; None for any.
     """
 
     def __init__(self, blow_up: float | None) -> None:
         super().__init__()
         self.blow_up = blow_up
-        self.restore({"mean": 0.0, "count": 0, "first": 0.0, "moving": 0.0})
+        self.restore({"mean": 0.0, "first": [], "moving": 0.0})
         self._epoch = 0
 
     def state(self) -> dict[str, Any]:
         """Returns what a checkpoint keeps of it."""
-        return {"mean": self._mean, "count": self._count, "first": self._first, "moving": self._moving}
+        return {"mean": self._mean, "first": list(self._first), "moving": self._moving}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what `state` returned."""
-        self._mean, self._count = float(state["mean"]), int(state["count"])
-        self._first, self._moving = float(state["first"]), float(state["moving"])
+        self._mean, self._moving = float(state["mean"]), float(state["moving"])
+        self._first = [float(loss) for loss in state["first"]]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes the epoch."""
@@ -73,12 +74,12 @@ class DivergenceGuard(keras.callbacks.Callback):
         if not math.isfinite(mean):
             wrong = "the loss is no longer a number"
             raise DivergedError(wrong, epoch=self._epoch, step=batch, loss=mean)
-        self._count += 1
-        if self._count <= _FIRST_STEPS:
-            self._first += (loss - self._first) / self._count
-            self._moving = self._first
+        self._moving = _DECAY * self._moving + (1.0 - _DECAY) * loss if self._first else loss
+        if len(self._first) < _FIRST_STEPS:
+            self._first.append(loss)
+        if self.blow_up is None:
             return
-        self._moving = _DECAY * self._moving + (1.0 - _DECAY) * loss
-        if self.blow_up is not None and self._moving > self.blow_up * max(self._first, _LEAST_LOSS):
+        bound = self.blow_up * max(statistics.median_low(self._first), _LEAST_LOSS)
+        if self._moving > bound and loss > bound:  # not where a wild first loss is being forgotten
             wrong = f"the loss is more than {self.blow_up:g} times what it was in the first {_FIRST_STEPS} steps"
             raise DivergedError(wrong, epoch=self._epoch, step=batch, loss=loss)

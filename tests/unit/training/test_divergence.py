@@ -34,6 +34,19 @@ def test_a_loss_far_above_the_first_ones_counts_only_if_it_lasts() -> None:
     feed(DivergenceGuard(None), [1.0] * 20 + [1e6] * 20)
 
 
+def test_a_loss_beyond_all_measure_is_found_among_the_first_ones_too() -> None:
+    with pytest.raises(DivergedError, match="epoch 1, step 3: the loss is more than 10 times") as found:
+        feed(DivergenceGuard(10.0), [1.0, 1.0, 3.5e8, 1.0])
+    assert found.value.loss == pytest.approx(3.5e8)
+
+
+def test_a_wild_loss_among_the_first_ones_does_not_raise_the_bar() -> None:
+    guard = DivergenceGuard(10.0)
+    feed(guard, [80.0] + [1.0] * 30)  # it begins badly, and mends
+    with pytest.raises(DivergedError):
+        feed(guard, [20.0] * 30, epoch=1)
+
+
 def test_a_small_first_loss_is_not_the_measure() -> None:
     feed(DivergenceGuard(10.0), [1e-6] * 20 + [0.9] * 30)  # below ten times 0.1 nats
     with pytest.raises(DivergedError):

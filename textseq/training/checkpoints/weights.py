@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -16,8 +21,26 @@ def save_weights(model: keras.Model, path: Path) -> None:
     Raises:
         RunFailedError: The disk is full, or the folder cannot be written.
     """
-    with replacing(path) as beside:
+    with replacing(path) as beside, _nothing_said_by_hdf5():
         model.save_weights(beside)
+
+
+@contextmanager
+def _nothing_said_by_hdf5() -> Iterator[None]:
+    """Silences what objects of a file that could not be written say when they are collected: a traceback for each."""
+    hooks = sys.unraisablehook, sys.excepthook
+    sys.unraisablehook, sys.excepthook = (lambda *said: None), (lambda *said: None)
+    try:
+        yield
+    except OSError as error:
+        held: BaseException | None = error
+        while held is not None:  # frames hold the file's objects, which are to be collected here
+            traceback.clear_frames(held.__traceback__)
+            held = held.__context__
+        gc.collect()
+        raise
+    finally:
+        sys.unraisablehook, sys.excepthook = hooks
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

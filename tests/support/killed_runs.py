@@ -189,9 +189,9 @@ def _arm(event: dict[str, Any], run: str) -> None:
     """Lets something happen to this process later.
 
     Args:
-        event: After how many `seconds`, or at which `operation`, what happens: `command`, a line of shell; `memory`,
-            how many bytes more the process may take from then on; else a signal, `times` times, of which `number`
-            (SIGKILL where none is named).
+        event: After how many `seconds`, or at which `operation`, of those on a `path` where one is given, what
+            happens: `command`, a line of shell; `memory`, how many bytes more the process may take from then on; else
+            a signal, `times` times, of which `number` (SIGKILL where none is named).
         run: The run directory, whose operations count.
     """
     if "seconds" in event:
@@ -199,11 +199,11 @@ def _arm(event: dict[str, Any], run: str) -> None:
         timer.daemon = True
         timer.start()
         return
-    left = event["operation"]
+    left, place = event["operation"], f"{run}/{event['path']}" if "path" in event else run
 
     def hook(name: str, arguments: tuple[Any, ...]) -> None:
         nonlocal left
-        if name in _EVENTS and str(arguments[0]).startswith(run):
+        if name in _EVENTS and str(arguments[0]).startswith(place):
             left -= 1
             if left == 0:
                 _happen(event)

@@ -70,10 +70,10 @@ class EncoderTable:
         settings = [f"encoder.name={encoder}", f"seed={seed}", *self.overrides]
         self._make(f"{encoder}/sst2/{seed}", base, settings, _classified)
 
-    def _time(self, encoder: str) -> dict[str, Any]:
+    def _time(self, encoder: str) -> None:
         """Trains a few steps, for the speed of an encoder."""
         few = ["training.epochs=1", f"training.steps_per_epoch={_TRIED}", "training.log_every=20"]
-        return self._make(f"{encoder}/speed", _MODEL, [*self._settings(encoder), *few], _timed)
+        self._make(f"{encoder}/speed", _MODEL, [*self._settings(encoder), *few], _timed)
 
     def _model(self, encoder: str) -> None:
         """Trains for so many steps as take the time: learning rates follow steps, so it is known beforehand."""

@@ -147,29 +147,30 @@ def _projected(hidden: Any, projection: Any) -> Any:
 
 
 def _with_own(losses: Any, hidden: Any, targets: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:
-    """Returns the losses with those within a cluster added; on TensorFlow at the cost of its rows alone."""
+    """Returns the losses with those within a cluster added."""
     kernel, bias, projection = tail
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        rows = tf.where(inside)
-        own_hidden, own_targets = (tf.gather_nd(part, rows) for part in (hidden, targets))
-        own = softmax_cross_entropy(_projected(own_hidden, projection), kernel, bias, own_targets)
-        return tf.tensor_scatter_nd_add(losses, rows, own)
+    rows, (hidden, targets) = _own(inside, hidden, targets)
     own = softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets)
-    return losses + ops.where(inside, own, ops.zeros_like(own))
+    if rows is None:
+        return losses + ops.where(inside, own, ops.zeros_like(own))
+    return ops.scatter_update(losses, rows[:, None], own, reduction="add")
 
 
 def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:
-    """Returns the summed loss of a cluster's rows; on TensorFlow at the cost of those rows alone."""
+    """Returns the summed loss of a cluster's rows; others have a weight of 0."""
     kernel, bias, projection = tail
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        rows = tf.where(inside)[:, 0]
-        picked = (ops.take(part, rows, axis=0) for part in (hidden, targets, weights))
-        own_hidden, own_targets, own_weights = picked
-        own = _projected(own_hidden, projection)
-        return weighted_softmax_cross_entropy(own, kernel, bias, own_targets, own_weights)
-    # Elsewhere shapes are fixed, and every row pays: those of other clusters with a weight of 0.
+    _, (hidden, targets, weights) = _own(inside, hidden, targets, weights)
     return weighted_softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets, weights)
+
+
+def _own(inside: Any, *parts: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Returns the numbers of a cluster's rows, and those rows of each part, so that no others cost anything.
+
+    Elsewhere than on TensorFlow shapes are fixed: there None, and all rows.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None, parts
+    import tensorflow as tf
+
+    rows = tf.where(inside)[:, 0]
+    return rows, tuple(ops.take(part, rows, axis=0) for part in parts)

@@ -102,7 +102,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_without_half_a_file(worksh
         check=False,
     )
     assert done.returncode == 1
-    assert re.search(r"run/\S+: cannot be written, for the disk is full", done.stderr), done.stderr
+    assert re.search(r"run/checkpoints/step-0+: cannot be written, for the disk is full", done.stderr), done.stderr
     assert "There is no checkpoint yet: when that is mended, go on with --resume" in done.stderr
     assert "Traceback" not in done.stderr
     assert (run / "resolved.yaml").is_file()

@@ -119,6 +119,9 @@ class Task:
         """Makes the model with fresh weights, built."""
         raise TypeError(f"{type(self).__name__} defines no build_model.")
 
+    def begin(self, model: TextModel, prepared: Prepared) -> None:
+        """Sets what fresh weights may know from the train split before any step; by default nothing."""
+
     def training_batches(self, prepared: Prepared) -> Batches:
         """Returns the training batches of the train split."""
         raise TypeError(f"{type(self).__name__} defines no training_batches.")

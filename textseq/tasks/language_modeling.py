@@ -103,6 +103,14 @@ class LanguageModeling(Task):
         model.ensure_built({"token_ids": np.ones((2, 4), np.int32)})
         return model
 
+    def begin(self, model: Any, prepared: Prepared) -> None:
+        """Sets the softmax's biases to how often tokens stand in the train split, unless that is a stream."""
+        split = prepared.splits["train"]
+        if split.stream is None:
+            counts = split.texts.counts(prepared.tokenizer.vocabulary_size)
+            counts[END_ID] += len(split.texts.lengths) if self.end_of_text else 0
+            model.softmax.begin_at(counts)
+
     def training_batches(self, prepared: Prepared) -> Batches:
         """Returns windows over the train split.
 

@@ -87,6 +87,7 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     seed_everything(config)
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     feed = Feed(task, task.training_batches(prepared), steps=config.training.steps_per_epoch)
+    task.begin(model, prepared)
     optimizer = build_optimizer(config.training, config.training.epochs * feed.steps_per_epoch)
     compiling = choose(config, model, fixed_shapes=getattr(feed.batches, "fixed_shape", False))
     model.compile(optimizer, jit_compile=compiling.jit, **task.compile_arguments(prepared.labels))

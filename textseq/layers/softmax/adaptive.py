@@ -11,10 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from textseq.errors import UsageError, problem
 from textseq.layers.softmax.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
+from textseq.layers.softmax.frequencies import log_frequencies
 
 
 class AdaptiveSoftmax(keras.layers.Layer):
@@ -65,6 +67,17 @@ class AdaptiveSoftmax(keras.layers.Layer):
         """Makes what is needed beside the embedding's table: a vector for each cluster."""
         self.cluster_kernel = self._weight("cluster_kernel", (len(self.clusters), features))
         return self
+
+    def begin_at(self, counts: np.ndarray) -> None:
+        """Sets the biases, so that a first guess follows how often tokens occur.
+
+        Args:
+            counts: Of each token in the training text. `(vocabulary,)`
+        """
+        common, rare = counts[: self.cutoffs[0]], [counts[low:high] for low, high in self.clusters]
+        first = log_frequencies(np.append(common, [part.sum() for part in rare]))
+        self.bias.assign(np.concatenate([first[: len(common)], *(log_frequencies(part) for part in rare)]))
+        self.cluster_bias.assign(first[len(common) :])
 
     def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None) -> Any:
         """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from textseq.layers.softmax.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
+from textseq.layers.softmax.frequencies import log_frequencies
 
 
 class FullSoftmax(keras.layers.Layer):
@@ -29,6 +31,14 @@ class FullSoftmax(keras.layers.Layer):
                 shape=(vocabulary_size, features), initializer="glorot_uniform", name="kernel", autocast=False
             )
         self.built = True
+
+    def begin_at(self, counts: np.ndarray) -> None:
+        """Sets the biases, so that a first guess follows how often tokens occur.
+
+        Args:
+            counts: Of each token in the training text. `(vocabulary,)`
+        """
+        self.bias.assign(log_frequencies(counts))
 
     def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None) -> Any:
         """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.

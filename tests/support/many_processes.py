@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -69,6 +70,8 @@ def started(
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "jax"}
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     own = places or [{} for _ in commands]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, and children would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     processes = [
         subprocess.Popen(words, env={**environment, **more}, **pipes) for words, more in zip(commands, own, strict=True)
     ]

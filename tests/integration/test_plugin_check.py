@@ -32,6 +32,40 @@ class Leaky(Encoder):
         return (inputs + ahead) @ ops.cast(self.kernel, inputs.dtype)
 '''
 
+WINDOWED = '''
+from typing import Any
+
+import keras
+from keras import ops
+
+from textseq.encoder import Encoder
+from textseq.registry import encoders
+
+
+@encoders.register("windowed")
+class Windowed(Encoder):
+    """Each token with its neighbours, by a layer that fails where a batch has no rows.
+
+    Args:
+        units: Width of the outputs.
+        causal: Whether only the tokens before it count.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, units: int, *, causal: bool = False, **kwargs: Any) -> None:
+        super().__init__(units, causal=causal, **kwargs)
+        sides = "causal" if causal else "same"
+        self.convolution = keras.layers.Conv1D(units, 3, padding=sides, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        self.convolution.build(input_shape)
+
+    def call(self, inputs, mask=None, initial_state=None, return_state=False, training=None):
+        if mask is not None:
+            inputs = inputs * ops.cast(mask, inputs.dtype)[..., None]
+        return self.convolution(inputs)
+'''
+
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
     with pytest.raises(SystemExit) as ended:
@@ -96,3 +130,13 @@ def test_cost_and_export_are_told_beside_lstm_and_transformer(capsys: Any) -> No
     assert all(one["tokens_per_second"] > 0 and one["peak_bytes"] > 0 for one in cost["encoders"].values())
     assert cost["xla"] == {"fine": True, "why": None}
     assert cost["streams"] is True
+
+
+@pytest.mark.slow
+def test_an_export_that_fails_where_nobody_asks_about_a_text_is_a_fault(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "windowed.py"
+    path.write_text(WINDOWED)
+    found = json.loads(run(capsys, "--plugin", str(path), "--json", code=1))
+    (failed,) = [check for check in found["checks"] if not check["fine"] and check["check"].startswith("an export")]
+    assert "size-incompatible: In[0]: [0," in failed["fault"], failed
+    assert "TimeConvolution" in failed["way_out"]

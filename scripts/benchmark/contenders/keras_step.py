@@ -31,7 +31,7 @@ def _step_on_tensorflow(model: keras.Model, batches: list[Arguments]) -> Callabl
     iterator = iter(dataset)
     for _ in batches:
         next(iterator)  # fills the cache
-    model.fit(dataset, steps_per_epoch=1, epochs=1, verbose=0)  # traces
+    model.fit(dataset, steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)  # traces
     return lambda: model.train_function(iterator)
 
 
@@ -43,7 +43,7 @@ def _specification(tf: Any, arrays: tuple[np.ndarray, ...]) -> Any:
 
 def _step_on_jax(model: keras.Model, batches: list[Arguments]) -> Callable[[], None]:
     wait: Any = importlib.import_module("jax").block_until_ready
-    model.fit(_endless(batches), steps_per_epoch=1, epochs=1, verbose=0)
+    model.fit(_endless(batches), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
     kinds = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
     state = model._get_jax_state(**dict.fromkeys(kinds, True), purge_model_variables=True)
     iterator = _endless(batches)

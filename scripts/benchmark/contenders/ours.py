@@ -23,7 +23,7 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
     rows = texts(model, cycle)
     labelled = model.task == "classification"
     split = EncodedSplit("train", None, rows, targets=targets(rows) if labelled else None)
-    tokenizer: Any = SimpleNamespace(vocabulary_size=model.vocabulary)
+    tokenizer: Any = SimpleNamespace(vocabulary_size=model.vocabulary, samples=False)
     ready = build(config, task, Prepared(config, tokenizer, make_labels() if labelled else None, {"train": split}))
     return train_step(ready.model, [task.fit_arguments(batch) for batch in make_batches(model, cycle)])
 

@@ -70,10 +70,8 @@ def test_a_run_killed_five_times_ends_as_one_that_never_was(
     train: Forks, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     one = course("classification", train, tmp_path, request)
-    kills = [{"operation": operation} for operation in (3, 60, 55, 60)]
-    kills.insert(
-        1, {"operation": 3, "path": "checkpoints"}
-    )  # the first checkpoint is written, and not yet in its place
+    # In the second the first checkpoint is written, and not yet in its place.
+    kills = ({"operation": 3}, {"operation": 3, "path": "checkpoints"}, *({"operation": at} for at in (60, 55, 60)))
     assert one.kill_one("killed", iter(kills)) == (5, [])
 
 

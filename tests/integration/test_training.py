@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +114,9 @@ def test_another_score_can_decide(topics_config: Path, tmp_path: Path, shell: Sh
 
 
 def test_a_run_that_diverges_ends_with_advice(topics_config: Path, tmp_path: Path, shell: Shell) -> None:
-    settings = ("training.learning_rate=1e38", "training.clip_norm=null", "training.optimizer=sgd")
+    settings = ("training.learning_rate=1e45", "training.clip_norm=null", "training.optimizer=sgd")
     shell.train(topics_config, tmp_path / "run", *settings, code=1)
-    # Whether the second loss is NaN or 1e38 is a matter of the machine's order of summation.
-    assert re.search(r"the loss is (no longer a number|more than 10 times what it was)", shell.errors)
+    assert "the loss is no longer a number" in shell.errors  # in float32 the rate is infinite, also after its halvings
     assert "Lower training.learning_rate" in shell.errors
 
 

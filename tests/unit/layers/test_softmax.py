@@ -22,12 +22,14 @@ def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:
     return hidden, kernel, bias, targets, weights
 
 
-@pytest.fixture(params=["all at once", "7 rows a chunk"])
+@pytest.fixture(params=["all at once", "7 rows a chunk", "compiled", "7 rows a chunk, compiled"])
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that sets how many rows of a vocabulary are done at once."""
+    """A function that sets how many rows of a vocabulary are done at once, and whether they are compiled."""
 
     def of(vocabulary: int) -> None:
-        if request.param != "all at once":
+        if "compiled" in request.param:
+            monkeypatch.setattr(cross_entropy, "_LARGE_LOGITS", 1)
+        if "7 rows" in request.param:
             monkeypatch.setattr(cross_entropy, "_WHOLE_LOGITS", 7 * vocabulary)
             monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * vocabulary)
 
@@ -76,6 +78,18 @@ def test_each_targets_loss_is_that_of_the_plain_softmax(rows: int, vocabulary: i
     hidden, kernel, bias, targets, _ = numbers(rows, 8, vocabulary)
     found = ops.convert_to_numpy(softmax_cross_entropy(*map(ops.convert_to_tensor, (hidden, kernel, bias, targets))))
     np.testing.assert_allclose(found, plain(hidden, kernel, bias, targets), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("confidence", [1.0, 8.0])
+def test_in_bfloat16_a_targets_small_slope_keeps_its_digits(confidence: float, chunks: Any) -> None:
+    chunks(50)
+    half = ops.cast(numbers(1, 8, 50)[0], "bfloat16")
+    hidden, kernel, bias = np.float32(half), np.zeros((50, 8), "float32"), np.zeros(50, "float32")
+    kernel[7] = confidence * hidden / np.square(hidden).sum()  # whose logit is the confidence; all others are 0
+    kernel = np.float32(ops.cast(kernel, "bfloat16"))
+    rest = (np.array([7], "int32"), np.array([0.7], "float32"))
+    found, right = gradients(half, kernel, bias, *rest, 1.0), plain_gradients(hidden, kernel, bias, *rest)
+    np.testing.assert_allclose(found[1][7], right[1][7], rtol=0.02)
 
 
 @pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (7, 11), (37, 50), (70, 300)])

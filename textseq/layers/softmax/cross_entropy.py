@@ -2,12 +2,15 @@
 
 Each chunk's logits are made once. In training its gradients are made with it, for a gradient from above of 1, and
 scaled afterwards: three large products a chunk, where making the logits anew in the backward pass takes four. Powers
-stay undivided by their sums: what multiplies a row is put on the small side of the products. One chunk follows the
-other, in a loop, so that no two are in memory at once.
+stay undivided by their sums: what multiplies a row is put on the small side of the products. What the
+targets take from the slopes is taken from the gradients in float32, for they are smaller; in fewer bits that would be a
+difference of two rounded numbers, and its error large beside a slope near 0. One chunk follows the other, in a loop, so
+that no two are in memory at once.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +21,7 @@ from textseq.layers.variables import as_tensor
 
 _WHOLE_LOGITS = 2**25  # what is made at once: 128 MiB in float32
 _CHUNK_LOGITS = 2**23  # of one chunk, where there are more; each costs a pass over the kernel's gradient
+_LARGE_LOGITS = 2**21  # from here on they are compiled on TensorFlow: 8 MiB leave the caches
 
 
 def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> Any:
@@ -32,7 +36,7 @@ def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> 
     factors, places = ops.cast(kernel, hidden.dtype), ops.cast(targets, "int32")
 
     def one(sums: Any, hidden: Any, places: Any) -> Any:
-        return sums, _chunk(hidden, factors, bias, places)[0]
+        return sums, _powers(ops.matmul(hidden, ops.transpose(factors)), bias, places)[0]
 
     return _over_chunks(one, (), (hidden, places), kernel.shape[0], ())[1]
 
@@ -52,13 +56,15 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
     def forward(hidden: Any, kernel: Any, bias: Any) -> Any:
         factors = ops.cast(kernel, hidden.dtype)
         weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
+        large = _is_large(hidden.shape[0], kernel.shape[0])
+        exact = keras.backend.standardize_dtype(hidden.dtype) == "float32"
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
             total, d_kernel, d_bias = sums
-            nll, powers, divisors = _chunk(hidden, factors, bias, places)
+            logits = ops.matmul(hidden, ops.transpose(factors))
+            nll, powers, divisors = _compiled(_powers, large)(logits, bias, places)
             scale = (weight / divisors)[:, None]
-            powers = _less_at(powers, places, divisors)  # the slopes of the logits, but for the scale
-            factor = ops.cast(powers, hidden.dtype)
+            factor = powers if exact else _compiled(_slopes, large)(powers, divisors, places, hidden.dtype)
             d_hidden = ops.cast(ops.matmul(factor, factors), "float32") * scale
             scaled = ops.cast(ops.cast(hidden, "float32") * scale, hidden.dtype)
             d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(factor), scaled), "float32"))
@@ -69,6 +75,10 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         (total, d_kernel, d_bias), d_hidden = _over_chunks(
             one, shapes, (hidden, places, weight), kernel.shape[0], hidden.shape[1:]
         )
+        d_bias = _less_at(d_bias, places, weight)
+        if exact:
+            d_hidden -= ops.take(factors, places, axis=0) * weight[:, None]
+            d_kernel = _less_at(d_kernel, places, hidden * weight[:, None])
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream
@@ -83,14 +93,36 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
     return forward(hidden, as_tensor(kernel), as_tensor(bias))
 
 
-def _chunk(hidden: Any, kernel: Any, bias: Any, targets: Any) -> tuple[Any, Any, Any]:
+def _powers(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any, Any]:
     """Returns a chunk's negative log-likelihoods, and its probabilities as powers and their sums, in float32."""
-    logits = ops.cast(ops.matmul(hidden, ops.transpose(kernel)), "float32") + ops.cast(bias, "float32")
+    logits = ops.cast(logits, "float32") + ops.cast(bias, "float32")
     right = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
     highest = ops.max(logits, axis=-1, keepdims=True, initial=-1e30)  # a cluster may have no rows
     powers = ops.exp(logits - highest)
     sums = ops.sum(powers, axis=-1)
     return ops.log(sums) + highest[:, 0] - right, powers, sums
+
+
+def _slopes(powers: Any, sums: Any, targets: Any, dtype: str) -> Any:
+    """Returns the slopes of the logits, but for their rows' scale."""
+    is_target = ops.arange(powers.shape[1], dtype="int32") == targets[:, None]
+    return ops.cast(ops.where(is_target, powers - sums[:, None], powers), dtype)
+
+
+def _is_large(rows: int | None, vocabulary: int) -> bool:
+    """Whether what stands between the products is compiled; not where rows vary, or JAX compiles the whole step."""
+    if rows is None or keras.backend.backend() != "tensorflow":
+        return False
+    return rows * vocabulary >= _LARGE_LOGITS
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any], large: bool) -> Callable[..., Any]:
+    if not large:
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
 
 
 One = Callable[..., tuple[tuple[Any, ...], Any]]  # (sums so far, the chunk's rows of each part) -> (sums, its own rows)
@@ -138,10 +170,9 @@ def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], 
     return sums, rows
 
 
-def _less_at(powers: Any, places: Any, amounts: Any) -> Any:
-    """Takes an amount from one place of each row, without an array of ones and zeros."""
-    rows = ops.arange(ops.shape(places)[0], dtype="int32")
-    return ops.scatter_update(powers, ops.stack([rows, places], -1), -amounts, reduction="add")
+def _less_at(table: Any, places: Any, amounts: Any) -> Any:
+    """Takes each row's amount from the table's row at its place."""
+    return ops.scatter_update(table, places[:, None], -amounts, reduction="add")
 
 
 def _added(total: Any, more: Any) -> Any:

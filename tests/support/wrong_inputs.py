@@ -18,6 +18,7 @@ BASE: dict[str, Any] = {
     "training": {"epochs": 1, "batch_size": 4},
 }
 BASE["data"]["label"] = "label"
+PIECES = {"name": "sentencepiece", "vocabulary_size": 40}
 ROWS = [{"text": f"{word} number {i}", "label": word, "size": i} for i in range(8) for word in ("cat", "saw")]
 
 
@@ -107,6 +108,16 @@ CONFIGS = [
     setting("an unknown tokenizer", "tokenizer.name", "wordz", r"Did you mean 'words'"),
     setting("a negative vocabulary", "tokenizer", {"name": "sentencepiece", "vocabulary_size": -1}, "vocabulary_size"),
     setting("a vocabulary of special ids", "tokenizer.vocabulary_size", 4, r"vocabulary_size: must be at least 5"),
+    setting(
+        "more than all characters", "tokenizer", {**PIECES, "character_coverage": 1.5}, r"character_coverage: .*1\.5"
+    ),
+    setting("no text for pieces", "tokenizer", {**PIECES, "max_bytes": 0}, r"max_bytes: .*Received: 0"),
+    Case(
+        "sampling where there is one segmentation",
+        TRAIN,
+        r"tokenizer\.sampling: .*Received: 0\.2\. .*unigram or bpe",
+        changes={"tokenizer": {**PIECES, "model": "char", "sampling": 0.2}},
+    ),
     setting("no epochs", "training.epochs", 0, r"training\.epochs: .*Received: 0"),
     setting("a batch size in words", "training.batch_size", "big", r"training\.batch_size: .*'big'"),
     setting("a truth for a number", "training.batch_size", True, r"training\.batch_size: .*True"),

@@ -23,6 +23,8 @@ _ARGUMENT_BOUNDS = {
     "dropout": _FRACTIONS,
     "label_smoothing": _FRACTIONS,
     "sampling": Bounds(least=0.0, most=1.0),
+    "character_coverage": Bounds(above=0.0, most=1.0),
+    "max_bytes": _POSITIVE,
     "threshold": Bounds(above=0.0, below=1.0),
     **dict.fromkeys(("units", "depth", "heads", "window", "context", "max_length", "min_count"), _POSITIVE),
     "vocabulary_size": Bounds(least=5),  # four ids are special

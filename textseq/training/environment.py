@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Iterable
 from typing import Any
 
 _PACKAGES = ("textseq", "keras", "tensorflow", "jax", "numpy", "datasets", "sentencepiece", "pyarrow")
@@ -21,12 +23,14 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "backend": keras.backend.backend(),
-        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "packages": versions(_PACKAGES),
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Returns the version of each package that is installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found

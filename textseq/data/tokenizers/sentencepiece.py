@@ -15,7 +15,7 @@ import numpy as np
 
 from textseq.data.tokenizers.base import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Tokenizer, require_fitted
 from textseq.data.tokenizers.subwords import MergeSampler, Pieces, Sampler, UnigramSampler, sample
-from textseq.errors import DataError, problem
+from textseq.errors import DataError, UsageError, problem
 from textseq.registry import tokenizers
 
 _LONGEST_SENTENCE_BYTES = 16_384
@@ -36,6 +36,9 @@ class SentencePieceTokenizer(Tokenizer):
         sampling: Strength of subword sampling in training, 0 for none: the smoothing of the unigram model's
             distribution (0.1 to 0.5 is usual), or BPE's dropout.
         max_bytes: Bytes of text at most that the vocabulary is learned from; from the first texts on.
+
+    Raises:
+        UsageError: Sampling of characters.
     """
 
     registered_name: ClassVar[str] = "sentencepiece"
@@ -51,6 +54,10 @@ class SentencePieceTokenizer(Tokenizer):
         sampling: float = 0.0,
         max_bytes: int = 20_000_000,
     ) -> None:
+        if sampling and model == "char":
+            wrong = "must be 0 with model: char, for a text has one segmentation into characters"
+            way_out = "Set tokenizer.model to unigram or bpe to train on several"
+            raise UsageError(problem("tokenizer.sampling", wrong, received=sampling, way_out=way_out))
         self._wanted = vocabulary_size
         self.model = model
         self.byte_fallback = byte_fallback

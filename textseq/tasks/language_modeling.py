@@ -104,12 +104,11 @@ class LanguageModeling(Task):
         return model
 
     def begin(self, model: Any, prepared: Prepared) -> None:
-        """Sets the softmax's biases to how often tokens stand in the train split, unless that is a stream."""
-        split = prepared.splits["train"]
-        if split.stream is None:
-            counts = split.texts.counts(prepared.tokenizer.vocabulary_size)
-            counts[END_ID] += len(split.texts.lengths) if self.end_of_text else 0
-            model.softmax.begin_at(counts)
+        """Sets the softmax's biases to how often tokens stand in the train split, or in the first rows of a stream."""
+        texts = prepared.splits["train"].texts
+        counts = texts.counts(prepared.tokenizer.vocabulary_size)
+        counts[END_ID] += len(texts.lengths) if self.end_of_text else 0
+        model.softmax.begin_at(counts)
 
     def training_batches(self, prepared: Prepared) -> Batches:
         """Returns windows over the train split.

@@ -22,10 +22,10 @@ ROWS = [[9, 9, 9, 200], [9, 40], [], [258, 40]]
 CONFIG = RunConfig("a", DataConfig("x"), Component("gru", {"units": 4}), Component("language_modeling"))
 
 
-def guesses(stream: Any = None, **arguments: Any) -> tuple[np.ndarray, int]:
+def guesses(**arguments: Any) -> tuple[np.ndarray, int]:
     """Returns the probability of each token where the encoder says nothing, and how many there are."""
     task, tokenizer = LanguageModeling(**arguments), BytesTokenizer()
-    split = EncodedSplit("train", SimpleNamespace(), EncodedTexts.from_lists(ROWS), stream=stream)
+    split = EncodedSplit("train", SimpleNamespace(), EncodedTexts.from_lists(ROWS))
     model: Any = task.build_model(CONFIG, tokenizer.vocabulary_size, None)
     task.begin(model, Prepared(CONFIG, tokenizer, None, {"train": split}))
     table = model.embedding.embeddings if task.tied else None
@@ -56,15 +56,11 @@ def test_an_adaptive_one_begins_at_each_clusters_share_and_each_tokens_in_it(tie
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
-def test_nobody_has_counted_a_stream() -> None:
-    found, vocabulary = guesses(stream=[])
-    np.testing.assert_allclose(found, np.full(vocabulary, 1 / vocabulary), rtol=1e-5)
-
-
-def test_a_training_begins_so(story_config: Path) -> None:
+@pytest.mark.parametrize("stream", [(), ("data.streaming=true", "training.steps_per_epoch=3")])
+def test_a_training_begins_so(stream: tuple[str, ...], story_config: Path) -> None:
     from textseq.training.trainer import build, prepare
 
-    config = load_config(story_config, ("seed=1",))
+    config = load_config(story_config, ("seed=1", *stream))
     task, prepared = prepare(config, lambda line: None)
     ready = build(config, task, prepared)
     model: Any = ready.model

@@ -139,7 +139,7 @@ def _differentiable(run: _Run) -> Any:
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             d_outputs, *d_final = upstream_of(args, upstream)
-            step_back = _step_back(run, product, ops.transpose(ops.cast(recurrent, run.operands)), drop)
+            step_back = _step_back(run, product, product.turned_by_gate(recurrent), drop)
             widths = (cell.gates * units,) * (1 if cell.bias_rows == 1 else 2)
             sequences = (d_outputs, states_before, saved, *run.masks(mask))
             first, d_sums = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not run.reverse)
@@ -160,13 +160,13 @@ def _differentiable(run: _Run) -> Any:
     return forward
 
 
-def _step_back(run: _Run, product: _Product, turned: Any, drop: Any) -> Callable[[Any, Any], Any]:
+def _step_back(run: _Run, product: _Product, kernels: list[Any], drop: Any) -> Callable[[Any, Any], Any]:
     """Returns the step of the loop backwards: from the gradient of a state to that of the one before, and the gates'.
 
     Args:
         run: How the cell is run.
         product: Its products.
-        turned: The recurrent kernel, transposed.
+        kernels: The recurrent kernel, turned, by gate.
         drop: What h was multiplied by.
     """
 
@@ -175,13 +175,13 @@ def _step_back(run: _Run, product: _Product, turned: Any, drop: Any) -> Callable
         d_state = (carry[0] + d_out, *carry[1:])
         d_gates, d_recurrent, d_before = run.cell.step_back(d_state, kept, before)
         joined = (_joined(d_gates),) if d_recurrent is d_gates else (_joined(d_gates), _joined(d_recurrent))
+        through = product.turned(d_recurrent, joined[-1], kernels)
+        through = through * drop if run.dropped else through
+        d_before = (through if d_before[0] is None else through + d_before[0], *d_before[1:])
         if run.masked:
             joined = tuple(ops.where(real[0], part, 0.0) for part in joined)
             d_before = tuple(_where_real(real[0], d, skip) for d, skip in zip(d_before, d_state, strict=True))
-        through = product.one(joined[-1], turned)
-        through = through * drop if run.dropped else through
-        first = through if d_before[0] is None else through + d_before[0]
-        return (first, *d_before[1:]), joined
+        return d_before, joined
 
     return step_back
 
@@ -217,6 +217,19 @@ class _Product:
         a = ops.cast(a, self._operands)
         parts = tuple(ops.cast(ops.matmul(a, kernel), self._dtype) for kernel in kernels)
         return parts if len(parts) == self._gates else tuple(ops.split(parts[0], self._gates, axis=-1))
+
+    def turned_by_gate(self, kernel: Any) -> list[Any]:
+        """Returns a kernel, turned once and not at each step, as `turned` takes it."""
+        kernel = ops.transpose(ops.cast(kernel, self._operands))
+        return list(ops.split(kernel, self._gates, axis=0)) if self._apart and self._gates > 1 else [kernel]
+
+    def turned(self, parts: Parts, joined: Any, kernels: list[Any]) -> Any:
+        """Returns the sum of each gate's part times its turned kernel; `joined` is the parts side by side."""
+        if len(kernels) == 1:
+            return self.one(joined, kernels[0])
+        import tensorflow as tf
+
+        return tf.add_n([self.one(part, kernel) for part, kernel in zip(parts, kernels, strict=True)])
 
     def of_all_steps(self, sequence: Any, kernel: Any, biases: list[Any]) -> Parts:
         """Returns each gate's projection of a sequence, its bias added. `(time, batch, units)` each."""

@@ -82,11 +82,8 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream
-            return (
-                ops.cast(d_hidden * scale, hidden.dtype),
-                ops.cast(d_kernel * scale, kernel.dtype),
-                ops.cast(d_bias * scale, bias.dtype),
-            )
+            found = ((d_hidden, hidden), (d_kernel, kernel), (d_bias, bias))
+            return tuple(ops.cast(_times(gradient, scale), part.dtype) for gradient, part in found)
 
         return total, backward
 
@@ -173,6 +170,16 @@ def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], 
 def _less_at(table: Any, places: Any, amounts: Any) -> Any:
     """Takes each row's amount from the table's row at its place."""
     return ops.scatter_update(table, places[:, None], -amounts, reduction="add")
+
+
+def _times(gradient: Any, scale: Any) -> Any:
+    """Returns a gradient scaled; where the scale is known to be 1, as of a whole loss, without a pass over it."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.get_static_value(scale) == 1.0:
+            return gradient
+    return gradient * scale
 
 
 def _added(total: Any, more: Any) -> Any:

@@ -14,6 +14,8 @@ from keras import ops
 from textseq.encoder import Encoder
 from textseq.errors import UsageError, problem
 from textseq.layers.attention import SelfAttention
+from textseq.layers.normalization import RMSNormalization
+from textseq.layers.one_pass import one_pass
 from textseq.registry import encoders
 
 _RING = ("keys", "values", "written")
@@ -198,15 +200,20 @@ class Block(keras.layers.Layer):
         )
         hidden = inputs + self.dropouts[0](attended, training=training)
         wide = self.wide(self.feed_forward_norm(hidden))
-        if self.gated:
-            gate, value = ops.split(wide, 2, axis=-1)
-            wide = ops.silu(gate) * value
-        else:
-            wide = ops.gelu(wide, approximate=True)
+        wide = one_pass(_swiglu if self.gated else _gelu, wide, training=training)
         return hidden + self.dropouts[1](self.narrow(wide), training=training), after
 
 
 def _norm(kind: str, policy: Any) -> keras.layers.Layer:
     if kind == "rms":
-        return keras.layers.RMSNormalization(epsilon=1e-6, dtype=policy)
+        return RMSNormalization(dtype=policy)
     return keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy)
+
+
+def _gelu(wide: Any) -> Any:
+    return ops.gelu(wide, approximate=True)
+
+
+def _swiglu(wide: Any) -> Any:
+    gate, value = ops.split(wide, 2, axis=-1)
+    return ops.silu(gate) * value

@@ -34,9 +34,8 @@ def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Comp
     """Decides by a rule, never by a clock, so that the same config gives the same numbers each time.
 
     On the CPU under TensorFlow XLA fuses what stands between products, but makes the products themselves slower, and
-    compiles anew for each shape. It pays where attention's many small operations are most of the time, in float32
-    (`scripts/bench.py --only lm-transformer`); it does not for a recurrence, whose products it slows down
-    (`--only lm-lstm-650`), nor in bfloat16, which it multiplies no faster than float32.
+    compiles anew for each shape: there the whole step is left alone (`scripts/bench.py --only lm-lstm-650 --only
+    lm-transformer`), and layers compile what is theirs and large (`textseq.layers.one_pass`).
 
     Args:
         config: Says what is wanted, and the precision.
@@ -56,10 +55,10 @@ def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Comp
         return Compiling(False, "an adaptive softmax takes as many rows as the batch has rare tokens")
     if any(isinstance(layer, RecurrentLayer) for layer in layers):
         return Compiling(False, "it makes the products of a recurrence slower")
-    if config.training.precision != "float32" and not has_gpu():
-        return Compiling(False, f"on a CPU it has no fast {config.training.precision}")
     if any(isinstance(layer, SelfAttention) for layer in layers):
-        return Compiling(True, "it fuses attention's small operations")
+        if has_gpu():
+            return Compiling(True, "it fuses attention's small operations")
+        return Compiling(False, "on a CPU it makes products slower; what stands between large ones is compiled alone")
     return Compiling(False, "not known to help this encoder; training.jit: true tries it")
 
 

@@ -45,9 +45,9 @@ def config(**training: Any) -> RunConfig:
 @pytest.mark.parametrize(
     ("encoder", "training", "fixed", "jit", "reason"),
     [
-        ("transformer", {}, True, True, "small operations"),
+        ("transformer", {}, True, False, "what stands between large ones is compiled alone"),
         ("transformer", {}, False, False, "lengths of texts vary"),
-        ("transformer", {"precision": "mixed_bfloat16"}, True, False, "no fast mixed_bfloat16"),
+        ("transformer", {"precision": "mixed_bfloat16"}, True, False, "on a CPU it makes products slower"),
         ("transformer", {"jit": False}, True, False, "training.jit is false"),
         ("lstm", {}, True, False, "products of a recurrence"),
         ("lstm", {"jit": True}, False, True, "training.jit is true"),
@@ -59,6 +59,13 @@ def test_the_rule(encoder: str, training: dict[str, Any], fixed: bool, jit: bool
     assert decided.jit is jit
     assert reason in decided.reason
     assert str(decided).startswith(f"XLA {'on' if jit else 'off'}: ")
+
+
+def test_on_a_gpu_attention_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "has_gpu", lambda: True)
+    decided = choose(config(), model("transformer"), fixed_shapes=True)
+    assert decided == compiling.Compiling(True, "it fuses attention's small operations")
+    assert not choose(config(), model("lstm"), fixed_shapes=True).jit
 
 
 def test_on_a_gpu_it_is_said_what_the_recurrence_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,8 +107,8 @@ class SelfAttention(keras.layers.Layer):
             counted = ops.concatenate([was_written, new], 1)
             keys = ops.concatenate([ops.cast(state[0], keys.dtype), keys], 2)
             values = ops.concatenate([ops.cast(state[1], values.dtype), values], 2)
-        queries = rotate(queries, angles(steps, self.width), self.width**-0.5)
-        keys = rotate(ops.cast(keys, self.compute_dtype), angles(seen, self.width))
+        queries = rotate(queries, angles(steps, self.width), self.width**-0.5, training=training)
+        keys = rotate(ops.cast(keys, self.compute_dtype), angles(seen, self.width), training=training)
         values = ops.cast(values, self.compute_dtype)
         mixed = self._mix(queries, keys, values, self._hidden(steps, seen, counted), training)
         return self.output_projection(mixed), after

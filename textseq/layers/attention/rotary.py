@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from textseq.layers.one_pass import one_pass
+
 _BASE = 10_000.0
 
 
@@ -31,20 +33,24 @@ def angles(places: Any, width: int) -> Any:
     return ops.cast(places, "float32")[..., None, :, None] * frequencies
 
 
-def rotate(vectors: Any, turns: Any, scale: float = 1.0) -> Any:
+def rotate(vectors: Any, turns: Any, scale: float = 1.0, *, training: bool | None = None) -> Any:
     """Turns pairs of entries, the first half with the second.
 
     Args:
         vectors: `(batch, heads, time, width)`
         turns: What `angles` returned.
         scale: Multiplies the outcome.
+        training: Whether this is a training step.
 
     Returns:
         The turned vectors, in their own data type.
     """
-    half = vectors.shape[-1] // 2
     library: Any = np if isinstance(turns, np.ndarray) else ops
     cos = ops.cast(library.cos(turns) * scale, vectors.dtype)
     sin = ops.cast(library.sin(turns) * scale, vectors.dtype)
-    first, second = vectors[..., :half], vectors[..., half:]
+    return one_pass(_turned, vectors, constants=(cos, sin), training=training)
+
+
+def _turned(vectors: Any, cos: Any, sin: Any) -> Any:
+    first, second = ops.split(vectors, 2, axis=-1)
     return ops.concatenate([first * cos - second * sin, second * cos + first * sin], -1)

@@ -1,0 +1,68 @@
+"""What stands between large products, in one pass over memory and one back, where the whole step is not compiled.
+
+TensorFlow reads and writes whole tensors at each operation: an activation of ten is ten passes, and twenty back. XLA
+makes one loop of them. It is slower than TensorFlow at the products themselves, so that it gets the rest alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+_LARGE = 2**16  # elements; below that a call costs as much as it saves
+
+
+def one_pass(
+    function: Callable[..., Any], *tensors: Any, constants: tuple[Any, ...] = (), training: bool | None
+) -> Any:
+    """Returns `function(*tensors, *constants)`; in training, of large tensors of known shape, compiled.
+
+    What leaves the training stays plain: an exported graph has to run where there is no XLA.
+
+    Args:
+        function: Of a module, without variables and randomness; it returns one tensor. Compiled, it works in float32.
+        *tensors: What gradients flow to; the outcome has the first one's data type.
+        constants: What none flows to.
+        training: Whether this is a training step.
+    """
+    if not (training and keras.backend.backend() == "tensorflow" and _large(tensors[0].shape)):
+        return function(*tensors, *constants)
+    import tensorflow as tf
+
+    forward, back = _compiled(function)
+
+    @tf.custom_gradient
+    def run(*tensors: Any) -> Any:
+        return forward(tensors, constants), lambda upstream: back(tensors, constants, upstream)
+
+    return run(*tensors)
+
+
+def _large(shape: Any) -> bool:
+    return None not in tuple(shape) and math.prod(shape) >= _LARGE
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any]) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    def wide(tensors: Any, constants: Any) -> Any:  # a processor turns bfloat16 into float32 at each operation anyway
+        parts = (tf.cast(part, tf.float32) for part in (*tensors, *constants))
+        return tf.cast(function(*parts), tensors[0].dtype)
+
+    @tf.function(jit_compile=True)
+    def forward(tensors: Any, constants: Any) -> Any:
+        return wide(tensors, constants)
+
+    @tf.function(jit_compile=True)
+    def back(tensors: Any, constants: Any, upstream: Any) -> Any:
+        with tf.GradientTape() as tape:  # made anew: cheaper than to keep what lies between
+            tape.watch(tensors)
+            outcome = wide(tensors, constants)
+        return tape.gradient(outcome, tensors, upstream)
+
+    return forward, back

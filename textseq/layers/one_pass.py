@@ -33,7 +33,7 @@ def one_pass(
         return function(*tensors, *constants)
     import tensorflow as tf
 
-    forward, back = _compiled(function)
+    forward, back = _both_ways(function)
 
     @tf.custom_gradient
     def run(*tensors: Any) -> Any:
@@ -47,22 +47,26 @@ def _large(shape: Any) -> bool:
 
 
 @functools.cache
-def _compiled(function: Callable[..., Any]) -> tuple[Any, Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a function of a module as XLA makes it; on TensorFlow, where no gradient is asked for."""
     import tensorflow as tf
 
-    def wide(tensors: Any, constants: Any) -> Any:  # a processor turns bfloat16 into float32 at each operation anyway
+    return tf.function(function, jit_compile=True)
+
+
+@functools.cache
+def _both_ways(function: Callable[..., Any]) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    def forward(tensors: Any, constants: Any) -> Any:
+        # In float32, for a processor turns bfloat16 into it at each operation anyway.
         parts = (tf.cast(part, tf.float32) for part in (*tensors, *constants))
         return tf.cast(function(*parts), tensors[0].dtype)
 
-    @tf.function(jit_compile=True)
-    def forward(tensors: Any, constants: Any) -> Any:
-        return wide(tensors, constants)
-
-    @tf.function(jit_compile=True)
     def back(tensors: Any, constants: Any, upstream: Any) -> Any:
         with tf.GradientTape() as tape:  # made anew: cheaper than to keep what lies between
             tape.watch(tensors)
-            outcome = wide(tensors, constants)
+            outcome = forward(tensors, constants)
         return tape.gradient(outcome, tensors, upstream)
 
-    return forward, back
+    return compiled(forward), compiled(back)

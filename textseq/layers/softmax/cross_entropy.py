@@ -10,13 +10,13 @@ that no two are in memory at once.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from textseq.layers.one_pass import compiled
 from textseq.layers.variables import as_tensor
 
 _WHOLE_LOGITS = 2**25  # what is made at once: 128 MiB in float32
@@ -56,15 +56,17 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
     def forward(hidden: Any, kernel: Any, bias: Any) -> Any:
         factors = ops.cast(kernel, hidden.dtype)
         weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
-        large = _is_large(hidden.shape[0], kernel.shape[0])
+        powers_of, slopes_of = _powers, _slopes
+        if _is_large(hidden.shape[0], kernel.shape[0]):
+            powers_of, slopes_of = compiled(_powers), compiled(_slopes)
         exact = keras.backend.standardize_dtype(hidden.dtype) == "float32"
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
             total, d_kernel, d_bias = sums
             logits = ops.matmul(hidden, ops.transpose(factors))
-            nll, powers, divisors = _compiled(_powers, large)(logits, bias, places)
+            nll, powers, divisors = powers_of(logits, bias, places)
             scale = (weight / divisors)[:, None]
-            factor = powers if exact else _compiled(_slopes, large)(powers, divisors, places, hidden.dtype)
+            factor = powers if exact else slopes_of(powers, divisors, places, hidden.dtype)
             d_hidden = ops.cast(ops.matmul(factor, factors), "float32") * scale
             scaled = ops.cast(ops.cast(hidden, "float32") * scale, hidden.dtype)
             d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(factor), scaled), "float32"))
@@ -111,15 +113,6 @@ def _is_large(rows: int | None, vocabulary: int) -> bool:
     if rows is None or keras.backend.backend() != "tensorflow":
         return False
     return rows * vocabulary >= _LARGE_LOGITS
-
-
-@functools.cache
-def _compiled(function: Callable[..., Any], large: bool) -> Callable[..., Any]:
-    if not large:
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, jit_compile=True)
 
 
 One = Callable[..., tuple[tuple[Any, ...], Any]]  # (sums so far, the chunk's rows of each part) -> (sums, its own rows)

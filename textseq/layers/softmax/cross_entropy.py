@@ -64,7 +64,9 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
             total, d_kernel, d_bias = sums
             logits = ops.matmul(hidden, ops.transpose(factors))
-            nll, powers, divisors = powers_of(logits, bias, places)
+            # In float32 the bias goes into the product; a bias of fewer bits would lose what a softmax begins at.
+            logits, more = (logits + bias, None) if exact else (logits, bias)
+            nll, powers, divisors = powers_of(logits, more, places)
             scale = (weight / divisors)[:, None]
             factor = powers if exact else slopes_of(powers, divisors, places, hidden.dtype)
             d_hidden = ops.cast(ops.matmul(factor, factors), "float32") * scale
@@ -94,7 +96,8 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
 
 def _powers(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any, Any]:
     """Returns a chunk's negative log-likelihoods, and its probabilities as powers and their sums, in float32."""
-    logits = ops.cast(logits, "float32") + ops.cast(bias, "float32")
+    logits = ops.cast(logits, "float32")
+    logits = logits if bias is None else logits + ops.cast(bias, "float32")
     right = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
     highest = ops.max(logits, axis=-1, keepdims=True, initial=-1e30)  # a cluster may have no rows
     powers = ops.exp(logits - highest)

@@ -29,7 +29,7 @@ def one_pass(
         constants: What none flows to.
         training: Whether this is a training step.
     """
-    if not (training and keras.backend.backend() == "tensorflow" and _large(tensors[0].shape)):
+    if not (training and pays(tensors[0].shape, _LARGE)):
         return function(*tensors, *constants)
     import tensorflow as tf
 
@@ -42,13 +42,21 @@ def one_pass(
     return run(*tensors)
 
 
-def _large(shape: Any) -> bool:
-    return None not in tuple(shape) and math.prod(shape) >= _LARGE
+def pays(shape: Any, least: int) -> bool:
+    """Whether work on a tensor is worth compiling by itself: not where JAX compiles the whole step, or shapes vary.
+
+    Args:
+        shape: The tensor's.
+        least: Elements from which on it is.
+    """
+    if keras.backend.backend() != "tensorflow" or None in tuple(shape):
+        return False
+    return math.prod(shape) >= least
 
 
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns a function of a module as XLA makes it; on TensorFlow, where no gradient is asked for."""
+    """Returns a function compiled with XLA, the same one each time; on TensorFlow, where no gradient is asked for."""
     import tensorflow as tf
 
     return tf.function(function, jit_compile=True)

@@ -2,10 +2,10 @@
 
 Each chunk's logits are made once. In training its gradients are made with it, for a gradient from above of 1, and
 scaled afterwards: three large products a chunk, where making the logits anew in the backward pass takes four. Powers
-stay undivided by their sums: what multiplies a row is put on the small side of the products. What the
-targets take from the slopes is taken from the gradients in float32, for they are smaller; in fewer bits that would be a
-difference of two rounded numbers, and its error large beside a slope near 0. One chunk follows the other, in a loop, so
-that no two are in memory at once.
+stay undivided by their sums: what multiplies a row is put on the small side of the products. What the targets take from
+the slopes is taken from the gradients in float32, for they are smaller; in fewer bits that would be a difference of two
+rounded numbers, and its error large beside a slope near 0. One chunk follows the other, in a loop, so that no two are
+in memory at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from textseq.layers.one_pass import compiled
+from textseq.layers.one_pass import compiled, pays
 from textseq.layers.variables import as_tensor
 
 _WHOLE_LOGITS = 2**25  # what is made at once: 128 MiB in float32
@@ -57,7 +57,7 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         factors = ops.cast(kernel, hidden.dtype)
         weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
         powers_of, slopes_of = _powers, _slopes
-        if _is_large(hidden.shape[0], kernel.shape[0]):
+        if pays((hidden.shape[0], kernel.shape[0]), _LARGE_LOGITS):
             powers_of, slopes_of = compiled(_powers), compiled(_slopes)
         exact = keras.backend.standardize_dtype(hidden.dtype) == "float32"
 
@@ -65,7 +65,7 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
             total, d_kernel, d_bias = sums
             logits = ops.matmul(hidden, ops.transpose(factors))
             # In float32 the bias goes into the product; a bias of fewer bits would lose what a softmax begins at.
-            logits, more = (logits + bias, None) if exact else (logits, bias)
+            logits, more = (logits + ops.cast(bias, "float32"), None) if exact else (logits, bias)
             nll, powers, divisors = powers_of(logits, more, places)
             scale = (weight / divisors)[:, None]
             factor = powers if exact else slopes_of(powers, divisors, places, hidden.dtype)
@@ -109,13 +109,6 @@ def _slopes(powers: Any, sums: Any, targets: Any, dtype: str) -> Any:
     """Returns the slopes of the logits, but for their rows' scale."""
     is_target = ops.arange(powers.shape[1], dtype="int32") == targets[:, None]
     return ops.cast(ops.where(is_target, powers - sums[:, None], powers), dtype)
-
-
-def _is_large(rows: int | None, vocabulary: int) -> bool:
-    """Whether what stands between the products is compiled; not where rows vary, or JAX compiles the whole step."""
-    if rows is None or keras.backend.backend() != "tensorflow":
-        return False
-    return rows * vocabulary >= _LARGE_LOGITS
 
 
 One = Callable[..., tuple[tuple[Any, ...], Any]]  # (sums so far, the chunk's rows of each part) -> (sums, its own rows)

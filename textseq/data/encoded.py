@@ -67,10 +67,7 @@ class EncodedTexts:
 
     def row(self, index: int) -> np.ndarray:
         """Returns one row's ids, without a copy."""
-        chunk = int(np.searchsorted(self._first_rows, index, side="right")) - 1
-        place = index - int(self._first_rows[chunk])
-        offsets = self._offsets[chunk]
-        return self._values[chunk][offsets[place] : offsets[place + 1]]
+        return self.rows([index])[0]
 
     def rows(self, indices: Sequence[int] | np.ndarray, epoch: int = 0) -> list[np.ndarray]:
         """Returns some rows' ids, without copies.
@@ -79,7 +76,14 @@ class EncodedTexts:
             indices: Row numbers.
             epoch: Counts only for rows that are sampled anew each epoch.
         """
-        return [self.row(int(index)) for index in indices]
+        wanted = np.asarray(indices, np.int64)
+        chunks = np.searchsorted(self._first_rows, wanted, side="right") - 1
+        places = wanted - self._first_rows[chunks]
+        return [self._ids(chunk, place) for chunk, place in zip(chunks.tolist(), places.tolist(), strict=True)]
+
+    def _ids(self, chunk: int, place: int) -> np.ndarray:
+        begin, end = self._offsets[chunk][place : place + 2].tolist()
+        return self._values[chunk][begin:end]
 
 
 class SampledTexts(EncodedTexts):

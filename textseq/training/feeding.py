@@ -73,7 +73,9 @@ class Feed(keras.callbacks.Callback):
     def _tf_dataset(self) -> Any:
         """One signature for all lengths, so that `fit` traces its step once.
 
-        The very first batch tells it, and once: a stream is read from its beginning to reach any other.
+        The very first batch tells it, and once: a stream is read from its beginning to reach any other. A number that
+        is mapped to a batch costs half the Python of `from_generator`, and Python in the background is what a step
+        that asks for its batch waits for.
         """
         import tensorflow as tf
 
@@ -83,7 +85,26 @@ class Feed(keras.callbacks.Callback):
             self._signature = keras.tree.map_structure(
                 lambda array: tf.TensorSpec(_shape(array, fixed), array.dtype), example
             )
-        return tf.data.Dataset.from_generator(self.read, output_signature=self._signature).prefetch(_PREFETCH)
+        specs = keras.tree.flatten(self._signature)
+        batches: Any = iter(())
+
+        def read(place: np.ndarray) -> list[np.ndarray]:
+            nonlocal batches
+            if place == 0:
+                batches = self.read()
+            batch = next(batches, None)
+            if batch is None:
+                name, steps = type(self.batches).__name__, self.steps_per_epoch
+                raise ValueError(f"{name} ended an epoch after {place} batches; its steps_per_epoch says {steps}.")
+            return keras.tree.flatten(batch)
+
+        def batch(place: Any) -> Any:
+            arrays = tf.numpy_function(read, [place], [spec.dtype for spec in specs])
+            for array, spec in zip(arrays, specs, strict=True):
+                array.set_shape(spec.shape)
+            return keras.tree.pack_sequence_as(self._signature, arrays)
+
+        return tf.data.Dataset.range(self.steps_per_epoch - self.first_step).map(batch).prefetch(_PREFETCH)
 
 
 def _shape(array: np.ndarray, fixed: bool) -> tuple[int | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,3 +47,17 @@ def test_going_on_in_a_stream_reads_what_is_before_it_once() -> None:
         found += [int(targets[0]) for _, targets, _ in feed.for_backend()]
     assert found == [*range(2 * STEPS + 3, 3 * STEPS), *range(3 * STEPS, 4 * STEPS)]
     assert stream.made == 4 * STEPS + 1  # and one that tells the shapes
+
+
+class Short(Counted):
+    """Ends before it said."""
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        yield from itertools.islice(super().epoch(epoch, first_step), 2)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras's own sequences count for themselves")
+def test_an_epoch_that_ends_too_early_is_told() -> None:
+    task: Any = Task()
+    with pytest.raises(Exception, match="Short ended an epoch after 2 batches; its steps_per_epoch says 5"):
+        list(Feed(task, Short(STEPS)).for_backend())

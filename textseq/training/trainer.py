@@ -26,6 +26,7 @@ from textseq.training.faults import with_a_way_on
 from textseq.training.feeding import Feed
 from textseq.training.fitting import Fitting
 from textseq.training.logs import Reporter
+from textseq.training.memory import keep_freed_memory
 from textseq.training.optimizers import build_optimizer
 from textseq.training.resuming import identity
 
@@ -84,6 +85,7 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
         UsageError: The encoder refuses its arguments, a callback cannot be made, or there is no score to monitor.
     """
     _require_tensorboard(config)
+    keep_freed_memory()
     seed_everything(config)
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     feed = Feed(task, task.training_batches(prepared), steps=config.training.steps_per_epoch)

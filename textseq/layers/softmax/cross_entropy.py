@@ -19,8 +19,8 @@ from keras import ops
 from textseq.layers.one_pass import compiled, pays
 from textseq.layers.variables import as_tensor
 
-_WHOLE_LOGITS = 2**25  # what is made at once: 128 MiB in float32
-_CHUNK_LOGITS = 2**23  # of one chunk, where there are more; each costs a pass over the kernel's gradient
+_CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
+_WHOLE_LOGITS, _WHOLE_ROWS = 2**25, 2**10  # made at once: for few rows a pass over the kernel's gradient weighs more
 _LARGE_LOGITS = 2**21  # from here on they are compiled on TensorFlow: 8 MiB leave the caches
 
 
@@ -129,8 +129,10 @@ def _over_chunks(one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], voca
     """
     size, rows = max(_CHUNK_LOGITS // vocabulary, 1), parts[0].shape[0]
     nothing: tuple[Any, ...] = (None,) * len(shapes)
-    if rows is not None and rows * vocabulary <= _WHOLE_LOGITS:
+    if rows is not None and rows <= max(size, min(_WHOLE_ROWS, _WHOLE_LOGITS // vocabulary)):
         return one(nothing, *parts)
+    if rows is not None:
+        size = -(-rows // -(-rows // size))  # as many chunks, and alike
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_chunks(one, tuple(ops.zeros(shape, "float32") for shape in shapes), parts, size, width)
     sums, found = nothing, []

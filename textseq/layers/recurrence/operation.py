@@ -116,7 +116,10 @@ class _Run:
 
         count = 1 + (cell.states + cell.saved if keep else 0)
         sequences = (projected, *self.masks(mask))
-        final, trace = scan(step, tuple(initial), sequences, output_widths=(units,) * count, reverse=self.reverse)
+        widths = (units,) * count
+        final, trace = scan(
+            step, tuple(initial), sequences, output_widths=widths, reverse=self.reverse, differentiated=not keep
+        )
         return stacked(trace[0], inputs), final, tuple(trace[1:])
 
     def masks(self, mask: Any) -> tuple[Any, ...]:
@@ -142,7 +145,9 @@ def _differentiable(run: _Run) -> Any:
             step_back = _step_back(run, product, product.turned_by_gate(recurrent), drop)
             widths = (cell.gates * units,) * (1 if cell.bias_rows == 1 else 2)
             sequences = (d_outputs, states_before, saved, *run.masks(mask))
-            first, d_sums = scan(step_back, tuple(d_final), sequences, output_widths=widths, reverse=not run.reverse)
+            first, d_sums = scan(
+                step_back, tuple(d_final), sequences, output_widths=widths, reverse=not run.reverse, differentiated=False
+            )
             rows = _rows(stacked(d_sums[0], inputs))  # from here on, large products only
             recurrent_rows = rows if len(d_sums) == 1 else _rows(stacked(d_sums[1], inputs))
             h_before = stacked(states_before[0], inputs)
@@ -150,8 +155,8 @@ def _differentiable(run: _Run) -> Any:
             d_kernel = product.one(_rows(inputs), rows, first_turned=True)
             entering = _rows(h_before * drop if run.dropped else h_before)
             d_weights = product.one(entering, recurrent_rows, first_turned=True)
-            sums = ops.sum(rows, 0)
-            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else ops.sum(recurrent_rows, 0))
+            sums = _sum_of_rows(rows)
+            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else _sum_of_rows(recurrent_rows))
             nothing = (ops.zeros_like(mask), ops.zeros_like(drop))
             return (ops.cast(d_inputs, inputs.dtype), d_kernel, d_weights, d_bias, *nothing, *first)
 
@@ -254,6 +259,11 @@ def _joined(parts: Parts) -> Any:
 def _where_real(real: Any, gradient: Any, skipped: Any) -> Any:
     """Returns the gradient of a state before a step: a padded step hands on what it got."""
     return ops.where(real, 0.0 if gradient is None else gradient, skipped)
+
+
+def _sum_of_rows(rows: Any) -> Any:
+    """Returns the sum over the first axis; as a product, which TensorFlow does three times as fast as its sum."""
+    return ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
 
 
 def _rows(sequence: Any) -> Any:

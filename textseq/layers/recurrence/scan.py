@@ -17,6 +17,7 @@ import keras
 from keras import ops, tree
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
+_STEPS_A_TURN = 4
 _AS_MADE: ContextVar[bool] = ContextVar("outputs_as_made", default=False)
 
 
@@ -34,7 +35,15 @@ def outputs_as_made() -> Iterator[None]:
         _AS_MADE.reset(before)
 
 
-def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ...], reverse: bool) -> tuple[Any, Any]:
+def scan(
+    step: Step,
+    carry: Any,
+    sequences: Any,
+    *,
+    output_widths: tuple[int, ...],
+    reverse: bool,
+    differentiated: bool = True,
+) -> tuple[Any, Any]:
     """Runs `step(carry, slices) -> (carry, outputs)` over the first axis of some sequences.
 
     Args:
@@ -43,6 +52,9 @@ def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ..
         sequences: A nest of tensors `(time, batch, …)`, the first of them whole, and of outputs of an earlier scan.
         output_widths: Last dimension of each output `(batch, width)`.
         reverse: Whether to begin at the end; outputs keep the sequences' order.
+        differentiated: Whether the backend may have to make a gradient of the loop, or a converter to read it. Without
+            that TensorFlow reads slices, which are no copies but whose gradients are as long as all, and does several
+            steps a turn, for a turn has its price.
 
     Returns:
         The last carry, and a tuple of outputs, which `stacked` makes whole.
@@ -50,7 +62,7 @@ def scan(step: Step, carry: Any, sequences: Any, *, output_widths: tuple[int, ..
     if keras.backend.backend() != "tensorflow":
         carry, outputs = ops.scan(step, carry, sequences, reverse=reverse)
         return carry, outputs
-    return _tensorflow_scan(step, carry, sequences, output_widths, reverse)
+    return _tensorflow_scan(step, carry, sequences, output_widths, reverse, differentiated)
 
 
 def stacked(output: Any, like: Any) -> Any:
@@ -63,7 +75,7 @@ def stacked(output: Any, like: Any) -> Any:
 
 
 def _tensorflow_scan(
-    step: Step, carry: Any, sequences: Any, output_widths: tuple[int, ...], reverse: bool
+    step: Step, carry: Any, sequences: Any, output_widths: tuple[int, ...], reverse: bool, differentiated: bool
 ) -> tuple[Any, Any]:
     import tensorflow as tf
 
@@ -74,20 +86,36 @@ def _tensorflow_scan(
     def array(dtype: Any, shape: Any) -> Any:
         return tf.TensorArray(dtype, time, element_shape=shape, clear_after_read=False)
 
-    inputs = [x if isinstance(x, tf.TensorArray) else array(x.dtype, x.shape[1:]).unstack(x) for x in flat]
+    inputs = [array(x.dtype, x.shape[1:]).unstack(x) if differentiated and tf.is_tensor(x) else x for x in flat]
     outputs = tuple(array(dtype, (batch, width)) for width in output_widths)
     turned = reverse and _AS_MADE.get()
+    done = tf.constant(0)
+    for steps in (1,) if differentiated else (_STEPS_A_TURN, 1):
 
-    def body(turn: Any, carry: Any, outputs: Any) -> Any:
-        place = time - 1 - turn if reverse else turn
-        now = tree.pack_sequence_as(sequences, [array.read(place) for array in inputs])
-        carry, made = step(carry, now)
-        to = turn if turned else place
-        return turn + 1, carry, tuple(array.write(to, x) for array, x in zip(outputs, made, strict=True))
+        def more(done: Any, *_: Any, steps: int = steps) -> Any:
+            return done <= time - steps
 
-    _, carry, outputs = tf.while_loop(
-        lambda turn, *_: turn < time, body, (0, carry, outputs), parallel_iterations=1, maximum_iterations=time
-    )
+        def turn(done: Any, carry: Any, outputs: Any, steps: int = steps) -> Any:
+            for _ in range(steps):
+                place = time - 1 - done if reverse else done
+                carry, made = step(carry, tree.pack_sequence_as(sequences, [_at(place, part) for part in inputs]))
+                to = done if turned else place
+                outputs = tuple(array.write(to, x) for array, x in zip(outputs, made, strict=True))
+                done += 1
+            return done, carry, outputs
+
+        done, carry, outputs = tf.while_loop(
+            more, turn, (done, carry, outputs), parallel_iterations=1, maximum_iterations=time
+        )
     if turned:
         outputs = tuple(tf.reverse(made.stack(), [0]) for made in outputs)
     return carry, outputs
+
+
+def _at(place: Any, part: Any) -> Any:
+    import tensorflow as tf
+
+    if isinstance(part, tf.TensorArray):
+        return part.read(place)
+    begin = tf.reshape(place, (1,))
+    return tf.strided_slice(part, begin, begin + 1, shrink_axis_mask=1)

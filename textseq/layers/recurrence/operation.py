@@ -111,20 +111,22 @@ class _Run:
                 before = tuple(part + own for part, own in zip(before, biases, strict=True))
             new, saved = cell.step(now[0], before, state)
             if self.masked:
-                new = tuple(ops.where(now[1], a, b) for a, b in zip(new, state, strict=True))
+                new = tuple(_chosen(now[1], a, b) for a, b in zip(new, state, strict=True))
             return new, (new[0], *state, *saved) if keep else (new[0],)
 
         count = 1 + (cell.states + cell.saved if keep else 0)
-        sequences = (projected, *self.masks(mask))
+        sequences = (projected, *self.masks(mask, keep))
         widths = (units,) * count
         final, trace = scan(
             step, tuple(initial), sequences, output_widths=widths, reverse=self.reverse, differentiated=not keep
         )
         return stacked(trace[0], inputs), final, tuple(trace[1:])
 
-    def masks(self, mask: Any) -> tuple[Any, ...]:
-        """Returns the mask as truth values, where there is one."""
-        return (mask > 0.5,) if self.masked else ()
+    def masks(self, mask: Any, by_rows: bool = True) -> tuple[Any, ...]:
+        """Returns the mask as truth values, where there is one, in the form in which `_chosen` takes rows or units."""
+        if not self.masked:
+            return ()
+        return (mask[..., 0] > 0.5,) if by_rows else (mask > 0.5,)
 
     def product(self, dtype: Any) -> _Product:
         """Returns the products of this run, with outcomes of the states' data type."""
@@ -146,7 +148,12 @@ def _differentiable(run: _Run) -> Any:
             widths = (cell.gates * units,) * (1 if cell.bias_rows == 1 else 2)
             sequences = (d_outputs, states_before, saved, *run.masks(mask))
             first, d_sums = scan(
-                step_back, tuple(d_final), sequences, output_widths=widths, reverse=not run.reverse, differentiated=False
+                step_back,
+                tuple(d_final),
+                sequences,
+                output_widths=widths,
+                reverse=not run.reverse,
+                differentiated=False,
             )
             rows = _rows(stacked(d_sums[0], inputs))  # from here on, large products only
             recurrent_rows = rows if len(d_sums) == 1 else _rows(stacked(d_sums[1], inputs))
@@ -184,8 +191,11 @@ def _step_back(run: _Run, product: _Product, kernels: list[Any], drop: Any) -> C
         through = through * drop if run.dropped else through
         d_before = (through if d_before[0] is None else through + d_before[0], *d_before[1:])
         if run.masked:
-            joined = tuple(ops.where(real[0], part, 0.0) for part in joined)
-            d_before = tuple(_where_real(real[0], d, skip) for d, skip in zip(d_before, d_state, strict=True))
+            joined = tuple(_chosen(real[0], part, ops.zeros_like(part)) for part in joined)
+            d_before = tuple(
+                _chosen(real[0], ops.zeros_like(skip) if d is None else d, skip)
+                for d, skip in zip(d_before, d_state, strict=True)
+            )
         return d_before, joined
 
     return step_back
@@ -256,9 +266,18 @@ def _joined(parts: Parts) -> Any:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, -1)
 
 
-def _where_real(real: Any, gradient: Any, skipped: Any) -> Any:
-    """Returns the gradient of a state before a step: a padded step hands on what it got."""
-    return ops.where(real, 0.0 if gradient is None else gradient, skipped)
+def _chosen(real: Any, here: Any, elsewhere: Any) -> Any:
+    """Returns `here` where a row's step is real; a padded step hands on what it got.
+
+    TensorFlow's `Select` copies whole rows by a mask `(batch,)`; by one of `(batch, 1)` each number is asked for.
+    """
+    if len(real.shape) == 2:
+        return ops.where(real, here, elsewhere)
+    if keras.backend.backend() != "tensorflow":
+        return ops.where(real[:, None], here, elsewhere)
+    import tensorflow as tf
+
+    return tf.raw_ops.Select(condition=real, x=here, y=elsewhere)
 
 
 def _sum_of_rows(rows: Any) -> Any:

@@ -16,6 +16,8 @@ from keras import ops
 from textseq.layers.recurrence.operation import upstream_of
 from textseq.layers.recurrence.scan import Step, scan, stacked
 
+_STEPS_A_TURN = 4
+
 
 def linear_recurrence(
     decay: Any, added: Any, initial: Any, *, mask: Any = None, reverse: bool = False, own_gradient: bool = True
@@ -73,6 +75,12 @@ def _differentiable(reverse: bool) -> Any:
 def _over_time(step: Step, carry: Any, sequences: tuple[Any, Any], reverse: bool) -> tuple[Any, Any]:
     """Returns the one output `(time, batch, units)` of a scan that nobody differentiates, and the last carry."""
     (last,), (made,) = scan(
-        step, (carry,), sequences, output_widths=(carry.shape[-1],), reverse=reverse, differentiated=False
+        step,
+        (carry,),
+        sequences,
+        output_widths=(carry.shape[-1],),
+        reverse=reverse,
+        differentiated=False,
+        steps_a_turn=_STEPS_A_TURN,
     )
     return stacked(made, sequences[0]), last

@@ -17,7 +17,6 @@ import keras
 from keras import ops, tree
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
-_STEPS_A_TURN = 4
 _AS_MADE: ContextVar[bool] = ContextVar("outputs_as_made", default=False)
 
 
@@ -43,6 +42,7 @@ def scan(
     output_widths: tuple[int, ...],
     reverse: bool,
     differentiated: bool = True,
+    steps_a_turn: int = 1,
 ) -> tuple[Any, Any]:
     """Runs `step(carry, slices) -> (carry, outputs)` over the first axis of some sequences.
 
@@ -53,8 +53,9 @@ def scan(
         output_widths: Last dimension of each output `(batch, width)`.
         reverse: Whether to begin at the end; outputs keep the sequences' order.
         differentiated: Whether the backend may have to make a gradient of the loop, or a converter to read it. Without
-            that TensorFlow reads slices, which are no copies but whose gradients are as long as all, and does several
-            steps a turn, for a turn has its price.
+            that TensorFlow reads slices, which are no copies but whose gradients are as long as all.
+        steps_a_turn: Where that is so, steps that the loop does before it turns. Each makes the graph larger and a
+            training begin later; more than one are for steps as small as the turn itself.
 
     Returns:
         The last carry, and a tuple of outputs, which `stacked` makes whole.
@@ -62,7 +63,7 @@ def scan(
     if keras.backend.backend() != "tensorflow":
         carry, outputs = ops.scan(step, carry, sequences, reverse=reverse)
         return carry, outputs
-    return _tensorflow_scan(step, carry, sequences, output_widths, reverse, differentiated)
+    return _tensorflow_scan(step, carry, sequences, output_widths, reverse, differentiated, steps_a_turn)
 
 
 def stacked(output: Any, like: Any) -> Any:
@@ -75,7 +76,13 @@ def stacked(output: Any, like: Any) -> Any:
 
 
 def _tensorflow_scan(
-    step: Step, carry: Any, sequences: Any, output_widths: tuple[int, ...], reverse: bool, differentiated: bool
+    step: Step,
+    carry: Any,
+    sequences: Any,
+    output_widths: tuple[int, ...],
+    reverse: bool,
+    differentiated: bool,
+    steps_a_turn: int,
 ) -> tuple[Any, Any]:
     import tensorflow as tf
 
@@ -90,7 +97,7 @@ def _tensorflow_scan(
     outputs = tuple(array(dtype, (batch, width)) for width in output_widths)
     turned = reverse and _AS_MADE.get()
     done = tf.constant(0)
-    for steps in (1,) if differentiated else (_STEPS_A_TURN, 1):
+    for steps in (1,) if differentiated or steps_a_turn == 1 else (steps_a_turn, 1):
 
         def more(done: Any, *_: Any, steps: int = steps) -> Any:
             return done <= time - steps

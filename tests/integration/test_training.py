@@ -213,3 +213,14 @@ def test_a_finished_run_is_replaced_only_when_asked(topics_config: Path, tmp_pat
         "training.epochs=2",
     )
     assert len([line for line in lines(tmp_path / "run" / "metrics.jsonl") if "epoch" in line]) == 2
+
+
+def test_an_epoch_counts_as_many_steps_as_it_has(topics_config: Path) -> None:
+    """Asked for one batch more than there are, Keras's step fails, but counts itself first: the schedule runs ahead."""
+    from textseq.config import load_config
+    from textseq.training.trainer import build, prepare
+
+    config = load_config(topics_config)
+    ready = build(config, *prepare(config, lambda line: None))
+    ready.model.fit(ready.feed.for_backend(), epochs=3, verbose=0, shuffle=False)
+    assert int(ready.model.optimizer.iterations) == 3 * ready.feed.steps_per_epoch

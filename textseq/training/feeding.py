@@ -75,7 +75,8 @@ class Feed(keras.callbacks.Callback):
 
         The very first batch tells it, and once: a stream is read from its beginning to reach any other. A number that
         is mapped to a batch costs half the Python of `from_generator`, and Python in the background is what a step
-        that asks for its batch waits for.
+        that asks for its batch waits for. Numbers are counted beforehand, too: where `fit` does not know how many
+        batches come, it asks for one more, and the step that fails for want of it has counted itself already.
         """
         import tensorflow as tf
 

@@ -93,11 +93,11 @@ class Feed(keras.callbacks.Callback):
             nonlocal batches
             if place == 0:
                 batches = self.read()
-            batch = next(batches, None)
-            if batch is None:
+            made = next(batches, None)
+            if made is None:
                 name, steps = type(self.batches).__name__, self.steps_per_epoch
                 raise ValueError(f"{name} ended an epoch after {place} batches; its steps_per_epoch says {steps}.")
-            return keras.tree.flatten(batch)
+            return keras.tree.flatten(made)
 
         def batch(place: Any) -> Any:
             arrays = tf.numpy_function(read, [place], [spec.dtype for spec in specs])

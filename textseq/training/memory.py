@@ -43,7 +43,7 @@ def keep_freed_memory() -> bool:
 
     glibc returns large blocks to the system, whose pages have then to be cleared and mapped anew at each step: 2 to 7 %
     of a step's time was that (a language model of 2x650, a Transformer of 4x256, a bidirectional LSTM, on two cores),
-    for up to 6 % more memory at the peak.
+    for 6 to 12 % more memory at the peak, what the libraries hold not counted.
 
     Returns:
         Whether it was done: not where the C library is another, or where the user has settings of his own.

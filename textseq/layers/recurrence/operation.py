@@ -281,7 +281,9 @@ def _chosen(real: Any, here: Any, elsewhere: Any) -> Any:
 
 
 def _sum_of_rows(rows: Any) -> Any:
-    """Returns the sum over the first axis; as a product, which TensorFlow does three times as fast as its sum."""
+    """Returns the sum over the first axis; on TensorFlow as a product, which takes it less time than its own sum."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.sum(rows, 0)
     return ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from textseq.layers.one_pass import one_pass
+from textseq.layers.one_pass import compiled, narrowed, pays
 from textseq.layers.variables import as_tensor
 
 _EPSILON = 1e-6
@@ -25,8 +25,42 @@ class RMSNormalization(keras.layers.RMSNormalization):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the inputs over the root of their mean square, scaled; of their shape."""
-        return one_pass(_normalized, inputs, as_tensor(self.scale), training=training)
+        scale = as_tensor(self.scale)
+        if not (training and pays(inputs.shape)):
+            return ops.rms_normalization(inputs, scale=scale, axis=-1, epsilon=_EPSILON)
+        return _compiled(inputs, scale)
 
 
-def _normalized(inputs: Any, scale: Any) -> Any:
-    return ops.rms_normalization(inputs, scale=scale, axis=-1, epsilon=_EPSILON)
+def _compiled(inputs: Any, scale: Any) -> Any:
+    """Returns the same, with a gradient of its own that keeps a number a row.
+
+    Sums are products with ones: XLA would write out what it is to sum, once more for each sum, and then read it.
+    """
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def run(inputs: Any, scale: Any) -> Any:
+        outcome, roots = compiled(_forward)(inputs, scale)
+        return outcome, lambda upstream: compiled(_back)(inputs, scale, roots, upstream)
+
+    return run(inputs, scale)
+
+
+def _forward(inputs: Any, scale: Any) -> tuple[Any, Any]:
+    """Returns the outcome and, of each row, 1 over the root."""
+    width, wide = inputs.shape[-1], ops.cast(inputs, "float32")
+    squares = ops.reshape(wide * wide, (-1, width))
+    mean = ops.reshape(ops.matmul(squares, ops.full((width, 1), 1 / width)), (*inputs.shape[:-1], 1))
+    roots = ops.rsqrt(mean + _EPSILON)
+    return narrowed(wide * roots * ops.cast(scale, "float32"), inputs.dtype), roots
+
+
+def _back(inputs: Any, scale: Any, roots: Any, upstream: Any) -> tuple[Any, Any]:
+    """Returns the gradients of inputs and scale."""
+    width, wide = inputs.shape[-1], ops.cast(inputs, "float32")
+    factor, upstream = ops.cast(scale, "float32"), ops.cast(upstream, "float32")
+    of_scale = ops.reshape(upstream * wide * roots, (-1, width))
+    d_scale = ops.matmul(ops.ones((1, of_scale.shape[0])), of_scale)[0]
+    along = ops.reshape(ops.matmul(of_scale, factor[:, None]), (*inputs.shape[:-1], 1)) / width
+    d_inputs = roots * (factor * upstream - wide * roots * along)
+    return narrowed(d_inputs, inputs.dtype), narrowed(d_scale, scale.dtype)

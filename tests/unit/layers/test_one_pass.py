@@ -11,8 +11,9 @@ from keras import ops
 
 from textseq.layers import one_pass as module
 from textseq.layers.attention.rotary import angles, rotate
+from textseq.layers.masked_softmax import softmax
 from textseq.layers.normalization import RMSNormalization
-from textseq.layers.one_pass import one_pass
+from textseq.layers.one_pass import narrowed, one_pass
 from textseq.registry import encoders
 
 if keras.backend.backend() != "tensorflow":
@@ -86,6 +87,34 @@ def test_rotation_and_its_gradient(known: bool) -> None:
 
     for mine, right in zip(run(True), run(False), strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-6)
+
+
+def test_rounding_to_bfloat16_is_everyones() -> None:
+    patterns = np.random.default_rng(0).integers(0, 2**32, 100_000, dtype="uint32")
+    half_way = (patterns & np.uint32(0xFFFF0000)) | np.uint32(0x8000)
+    special = np.array([0.0, -0.0, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45], "float32")
+    values = np.concatenate([patterns.view("float32"), half_way.view("float32"), special])
+    values = values[
+        ~np.isnan(values) | (np.arange(len(values)) >= len(values) - len(special))
+    ]  # of NaNs, the usual one
+    found, right = (
+        ops.convert_to_numpy(ops.cast(part, "float32"))
+        for part in (narrowed(ops.convert_to_tensor(values), "bfloat16"), ops.cast(values, "bfloat16"))
+    )
+    np.testing.assert_array_equal(found, right)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("hides", [True, False])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("bfloat16", 1e-2)])
+def test_softmax_and_its_gradient(hides: bool, dtype: str, tolerance: float) -> None:
+    scores = ops.cast(numbers(2, 3, 5, 5), dtype)
+    hidden = np.where(np.tril(np.ones((5, 5))) > 0, 0, -1e9).astype("float32") if hides else None
+    found = with_gradients(lambda part: softmax(part, hidden, training=True), scores)
+    wanted = with_gradients(lambda part: softmax(part, hidden, training=False), ops.cast(scores, "float32"))
+    for mine, right in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, right, atol=tolerance)
+        assert np.abs(right).max() > 3 * tolerance
 
 
 @pytest.mark.usefixtures("large")

@@ -113,6 +113,18 @@ def test_large_logits_do_not_overflow() -> None:
     )
 
 
+def test_a_target_far_below_the_highest_logit_does_not_overflow(chunks: Any) -> None:
+    chunks(50)
+    hidden, kernel, bias, targets, weights = numbers(37, 8, 50)
+    parts = (30 * hidden, 3 * kernel, bias, targets, weights)
+    losses = plain(*parts[:4])
+    assert losses.max() > 200  # whose power over the target's is no number
+    total = weighted_softmax_cross_entropy(*map(ops.convert_to_tensor, parts))
+    assert float(total) == pytest.approx(float((losses * weights).sum()), rel=1e-5)
+    for mine, right in zip(gradients(*parts, 1.0), plain_gradients(*parts), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-3, atol=1e-4 * np.abs(right).max())
+
+
 def test_a_row_of_weight_0_moves_nothing() -> None:
     hidden, kernel, bias, targets, weights = numbers(12, 4, 9)
     weights[3] = 0.0

@@ -2,10 +2,9 @@
 
 Each chunk's logits are made once. In training its gradients are made with it, for a gradient from above of 1, and
 scaled afterwards: three large products a chunk, where making the logits anew in the backward pass takes four. Powers
-stay undivided by their sums: what multiplies a row is put on the small side of the products. What the targets take from
-the slopes is taken from the gradients in float32, for they are smaller; in fewer bits that would be a difference of two
-rounded numbers, and its error large beside a slope near 0. One chunk follows the other, in a loop, so that no two are
-in memory at once.
+stay undivided by their sums: what multiplies a row is put on the small side of the products. A target's own power
+stands apart from the others', whose sum is its slope: as a difference from 1 that would be a small number between two
+rounded ones, and its error large. One chunk follows the other, in a loop, so that no two are in memory at once.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from textseq.layers.one_pass import compiled, pays
+from textseq.layers.one_pass import compiled, narrowed, pays
 from textseq.layers.variables import as_tensor
 
 _CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
 _WHOLE_LOGITS, _WHOLE_ROWS = 2**25, 2**10  # made at once: for few rows a pass over the kernel's gradient weighs more
-_LARGE_LOGITS = 2**21  # from here on they are compiled on TensorFlow: 8 MiB leave the caches
+_LARGEST_SUM = 1e25  # of powers: far from where products of them overflow
+_LARGE_LOGITS = 2**20  # from here on they are compiled on TensorFlow: 4 MiB leave the caches
 
 
 def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> Any:
@@ -36,9 +36,10 @@ def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> 
     factors, places = ops.cast(kernel, hidden.dtype), ops.cast(targets, "int32")
 
     def one(sums: Any, hidden: Any, places: Any) -> Any:
-        return sums, _powers(ops.matmul(hidden, ops.transpose(factors)), bias, places)[0]
+        logits = _wide(ops.matmul(hidden, ops.transpose(factors)), bias)
+        return sums, (ops.logsumexp(logits, axis=-1) - _at(logits, places),)
 
-    return _over_chunks(one, (), (hidden, places), kernel.shape[0], ())[1]
+    return _over_chunks(one, (), (hidden, places), kernel.shape[0], ((),))[1][0]
 
 
 def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
@@ -56,9 +57,7 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
     def forward(hidden: Any, kernel: Any, bias: Any) -> Any:
         factors = ops.cast(kernel, hidden.dtype)
         weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
-        powers_of, slopes_of = _powers, _slopes
-        if pays((hidden.shape[0], kernel.shape[0]), _LARGE_LOGITS):
-            powers_of, slopes_of = compiled(_powers), compiled(_slopes)
+        large = pays((hidden.shape[0], kernel.shape[0]), _LARGE_LOGITS)
         exact = keras.backend.standardize_dtype(hidden.dtype) == "float32"
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
@@ -66,23 +65,22 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
             logits = ops.matmul(hidden, ops.transpose(factors))
             # In float32 the bias goes into the product; a bias of fewer bits would lose what a softmax begins at.
             logits, more = (logits + ops.cast(bias, "float32"), None) if exact else (logits, bias)
-            nll, powers, divisors = powers_of(logits, more, places)
-            scale = (weight / divisors)[:, None]
-            factor = powers if exact else slopes_of(powers, divisors, places, hidden.dtype)
-            d_hidden = ops.cast(ops.matmul(factor, factors), "float32") * scale
-            scaled = ops.cast(ops.cast(hidden, "float32") * scale, hidden.dtype)
-            d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(factor), scaled), "float32"))
-            d_bias = _added(d_bias, ops.matmul(ops.transpose(scale), powers)[0])
-            return (_added(total, ops.sum(nll * weight)), d_kernel, d_bias), d_hidden
+            powers, others, left = _others(logits, more, places, large)
+            divisors = ops.exp(left) + others
+            scale = weight / divisors
+            slope = scale * others  # of the target's logit, turned round; the others' are their powers times the scale
+            scaled = ops.cast(ops.cast(hidden, "float32") * scale[:, None], hidden.dtype)
+            d_hidden = ops.cast(ops.matmul(powers, factors), "float32") * scale[:, None]
+            d_hidden = d_hidden - ops.cast(ops.take(factors, places, axis=0), "float32") * slope[:, None]
+            d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(powers), scaled), "float32"))
+            d_bias = _added(d_bias, ops.cast(ops.matmul(ops.cast(scale, powers.dtype)[None], powers)[0], "float32"))
+            return (_added(total, ops.sum((ops.log(divisors) - left) * weight)), d_kernel, d_bias), (d_hidden, slope)
 
-        shapes = ((), kernel.shape, bias.shape)
-        (total, d_kernel, d_bias), d_hidden = _over_chunks(
-            one, shapes, (hidden, places, weight), kernel.shape[0], hidden.shape[1:]
+        (total, d_kernel, d_bias), (d_hidden, slope) = _over_chunks(
+            one, ((), kernel.shape, bias.shape), (hidden, places, weight), kernel.shape[0], (hidden.shape[1:], ())
         )
-        d_bias = _less_at(d_bias, places, weight)
-        if exact:
-            d_hidden -= ops.take(factors, places, axis=0) * weight[:, None]
-            d_kernel = _less_at(d_kernel, places, hidden * weight[:, None])
+        d_kernel = _less_at(d_kernel, places, ops.cast(hidden, "float32") * slope[:, None])
+        d_bias = _less_at(d_bias, places, slope)
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream
@@ -94,27 +92,64 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
     return forward(hidden, as_tensor(kernel), as_tensor(bias))
 
 
-def _powers(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any, Any]:
-    """Returns a chunk's negative log-likelihoods, and its probabilities as powers and their sums, in float32."""
-    logits = ops.cast(logits, "float32")
-    logits = logits if bias is None else logits + ops.cast(bias, "float32")
-    right = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
-    highest = ops.max(logits, axis=-1, keepdims=True, initial=-1e30)  # a cluster may have no rows
-    powers = ops.exp(logits - highest)
-    sums = ops.sum(powers, axis=-1)
-    return ops.log(sums) + highest[:, 0] - right, powers, sums
+def _others(logits: Any, bias: Any, targets: Any, large: bool) -> tuple[Any, Any, Any]:
+    """Returns a chunk's powers, 0 at the targets, their sums, and the targets' logits over what powers are over."""
+    if not large:
+        return _with_sums(*_over_highest(logits, bias, targets))
+    import tensorflow as tf
+
+    # To look for the highest logit takes as long as the powers. Over the target's they overflow where a loss is huge.
+    quick = _with_sums(*compiled(_over_target)(logits, bias, targets))
+
+    def again() -> Any:
+        return _with_sums(*compiled(_over_highest)(logits, bias, targets))
+
+    return tf.cond(tf.reduce_max(quick[1]) < _LARGEST_SUM, lambda: quick, again)
 
 
-def _slopes(powers: Any, sums: Any, targets: Any, dtype: str) -> Any:
-    """Returns the slopes of the logits, but for their rows' scale."""
-    is_target = ops.arange(powers.shape[1], dtype="int32") == targets[:, None]
-    return ops.cast(ops.where(is_target, powers - sums[:, None], powers), dtype)
+def _over_highest(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any]:
+    wide = _wide(logits, bias)
+    highest = ops.max(wide, axis=-1, initial=-1e30)  # a cluster may have no rows
+    return _powers(wide, targets, highest, logits.dtype), _at(wide, targets) - highest
 
 
-One = Callable[..., tuple[tuple[Any, ...], Any]]  # (sums so far, the chunk's rows of each part) -> (sums, its own rows)
+def _over_target(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any]:
+    wide = _wide(logits, bias)
+    target = _at(wide, targets)
+    return _powers(wide, targets, target, logits.dtype), ops.zeros_like(target)
 
 
-def _over_chunks(one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], vocabulary: int, width: Any) -> Any:
+def _powers(logits: Any, targets: Any, over: Any, dtype: Any) -> Any:
+    """Returns the powers of what logits are more than each row's `over`, and 0 at the targets."""
+    is_target = ops.arange(logits.shape[1], dtype="int32") == targets[:, None]
+    powers = ops.where(is_target, 0.0, ops.exp(logits - over[:, None]))
+    return narrowed(powers, dtype) if keras.backend.backend() == "tensorflow" else ops.cast(powers, dtype)
+
+
+def _with_sums(powers: Any, left: Any) -> tuple[Any, Any, Any]:
+    if keras.backend.backend() == "tensorflow":  # as a product, which reads them quicker than its own sum
+        sums = ops.matmul(powers, ops.ones((powers.shape[1], 1), powers.dtype))[:, 0]
+    else:
+        sums = ops.sum(ops.cast(powers, "float32"), -1)
+    return powers, ops.cast(sums, "float32"), left
+
+
+def _wide(logits: Any, bias: Any) -> Any:
+    wide = ops.cast(logits, "float32")
+    return wide if bias is None else wide + ops.cast(bias, "float32")
+
+
+def _at(logits: Any, targets: Any) -> Any:
+    return ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
+
+
+# (sums so far, the chunk's rows of each part) -> (sums, what its rows have of their own)
+One = Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]]
+
+
+def _over_chunks(
+    one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], vocabulary: int, row_shapes: tuple[Any, ...]
+) -> Any:
     """Adds up what chunks of rows give, and puts their own rows one after the other.
 
     Args:
@@ -122,10 +157,10 @@ def _over_chunks(one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], voca
         shapes: Of the sums, which begin at 0 and are float32.
         parts: Tensors with the rows first.
         vocabulary: Logits a row.
-        width: Shape of a row of the outcome.
+        row_shapes: Of a row of each of the outcomes, which are float32.
 
     Returns:
-        The sums and the rows.
+        The sums and the outcomes.
     """
     size, rows = max(_CHUNK_LOGITS // vocabulary, 1), parts[0].shape[0]
     nothing: tuple[Any, ...] = (None,) * len(shapes)
@@ -134,28 +169,31 @@ def _over_chunks(one: One, shapes: tuple[Any, ...], parts: tuple[Any, ...], voca
     if rows is not None:
         size = -(-rows // -(-rows // size))  # as many chunks, and alike
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_chunks(one, tuple(ops.zeros(shape, "float32") for shape in shapes), parts, size, width)
+        return _tensorflow_chunks(one, tuple(ops.zeros(shape, "float32") for shape in shapes), parts, size, row_shapes)
     sums, found = nothing, []
     for begin in range(0, rows, size):
         sums, own = one(sums, *(part[begin : begin + size] for part in parts))
         found.append(own)
-    return sums, ops.concatenate(found, 0)
+    return sums, tuple(ops.concatenate(own, 0) for own in zip(*found, strict=True))
 
 
-def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], size: int, width: Any) -> Any:
+def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], size: int, row_shapes: Any) -> Any:
     import tensorflow as tf
 
     count = (tf.shape(parts[0])[0] + size - 1) // size
-    own = tf.TensorArray("float32", count, element_shape=(None, *width), infer_shape=False)
+    lists = tuple(
+        tf.TensorArray("float32", count, element_shape=(None, *shape), infer_shape=False) for shape in row_shapes
+    )
 
-    def body(number: Any, sums: Any, own: Any) -> Any:
-        sums, rows = one(sums, *(part[number * size : (number + 1) * size] for part in parts))
-        return number + 1, sums, own.write(number, rows)
+    def body(number: Any, sums: Any, lists: Any) -> Any:
+        sums, found = one(sums, *(part[number * size : (number + 1) * size] for part in parts))
+        return number + 1, sums, tuple(own.write(number, rows) for own, rows in zip(lists, found, strict=True))
 
-    _, sums, own = tf.while_loop(lambda number, *_: number < count, body, (0, sums, own), parallel_iterations=1)
-    rows = own.concat()
-    rows.set_shape((parts[0].shape[0], *width))
-    return sums, rows
+    _, sums, lists = tf.while_loop(lambda number, *_: number < count, body, (0, sums, lists), parallel_iterations=1)
+    whole = tuple(own.concat() for own in lists)
+    for rows, shape in zip(whole, row_shapes, strict=True):
+        rows.set_shape((parts[0].shape[0], *shape))
+    return sums, whole
 
 
 def _less_at(table: Any, places: Any, amounts: Any) -> Any:

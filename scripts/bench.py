@@ -22,6 +22,7 @@ from benchmark.interleaving import Absent
 from benchmark.machine import busy, machine
 from benchmark.many_processes import scaling_processes
 from benchmark.plotting import plot
+from benchmark.processes import keep_to_cores
 from benchmark.scaling import scaling
 from benchmark.tables import tables
 from benchmark.workloads import step_workloads
@@ -79,6 +80,7 @@ def main(
     picture: Path | None,
 ) -> None:
     """Measures workloads and prints their figures."""
+    keep_to_cores()
     console, status = Console(), Console(stderr=True)
     console.width = max(console.width, _NARROWEST)
     if warning := busy():

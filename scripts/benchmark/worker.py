@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from benchmark.machine import megabytes_held, peak_megabytes
-from benchmark.processes import CORES
 from benchmark.specification import from_json
 
 Step = Callable[[], None]
@@ -22,8 +21,6 @@ def main() -> None:
     """Answers on what was stdout; whatever libraries print there goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     contender, model, cycle = from_json(json.loads(sys.argv[1]))
     try:
         library = importlib.import_module(f"benchmark.contenders.{contender.library}")

@@ -28,6 +28,7 @@ from textseq.training.fitting import Fitting
 from textseq.training.logs import Reporter
 from textseq.training.memory import keep_freed_memory
 from textseq.training.optimizers import build_optimizer
+from textseq.training.processor import share_cores, use_wide_vectors
 from textseq.training.resuming import identity
 
 Say = Callable[[str], None]
@@ -86,6 +87,8 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     """
     _require_tensorboard(config)
     keep_freed_memory()
+    use_wide_vectors()
+    share_cores(config, causal=task.causal)
     seed_everything(config)
     model = task.build_model(config, prepared.tokenizer.vocabulary_size, prepared.labels)
     feed = Feed(task, task.training_batches(prepared), steps=config.training.steps_per_epoch)

@@ -152,6 +152,7 @@ def _differentiable(run: _Run) -> Any:
                 tuple(d_final),
                 sequences,
                 output_widths=widths,
+                output_dtype=run.operands,
                 reverse=not run.reverse,
                 differentiated=False,
             )
@@ -162,8 +163,8 @@ def _differentiable(run: _Run) -> Any:
             d_kernel = product.one(_rows(inputs), rows, first_turned=True)
             entering = _rows(h_before * drop if run.dropped else h_before)
             d_weights = product.one(entering, recurrent_rows, first_turned=True)
-            sums = _sum_of_rows(rows)
-            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else _sum_of_rows(recurrent_rows))
+            sums = product.sum_of_rows(rows)
+            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else product.sum_of_rows(recurrent_rows))
             nothing = (ops.zeros_like(mask), ops.zeros_like(drop))
             return (ops.cast(d_inputs, inputs.dtype), d_kernel, d_weights, d_bias, *nothing, *first)
 
@@ -186,8 +187,10 @@ def _step_back(run: _Run, product: _Product, kernels: list[Any], drop: Any) -> C
         d_out, before, kept, *real = now
         d_state = (carry[0] + d_out, *carry[1:])
         d_gates, d_recurrent, d_before = run.cell.step_back(d_state, kept, before)
-        joined = (_joined(d_gates),) if d_recurrent is d_gates else (_joined(d_gates), _joined(d_recurrent))
-        through = product.turned(d_recurrent, joined[-1], kernels)
+        apart = [d_gates] if d_recurrent is d_gates else [d_gates, d_recurrent]
+        factors = [tuple(ops.cast(part, run.operands) for part in parts) for parts in apart]  # of products only
+        joined = tuple(_joined(parts) for parts in factors)
+        through = product.turned(factors[-1], joined[-1], kernels)
         through = through * drop if run.dropped else through
         d_before = (through if d_before[0] is None else through + d_before[0], *d_before[1:])
         if run.masked:
@@ -246,6 +249,12 @@ class _Product:
 
         return tf.add_n([self.one(part, kernel) for part, kernel in zip(parts, kernels, strict=True)])
 
+    def sum_of_rows(self, rows: Any) -> Any:
+        """Returns the sum over the first axis; on TensorFlow as a product, which takes it less time than a sum."""
+        if keras.backend.backend() != "tensorflow":
+            return ops.sum(ops.cast(rows, self._dtype), 0)
+        return self.one(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
+
     def of_all_steps(self, sequence: Any, kernel: Any, biases: list[Any]) -> Parts:
         """Returns each gate's projection of a sequence, its bias added. `(time, batch, units)` each."""
         shape = ops.shape(sequence)
@@ -278,13 +287,6 @@ def _chosen(real: Any, here: Any, elsewhere: Any) -> Any:
     import tensorflow as tf
 
     return tf.raw_ops.Select(condition=real, x=here, y=elsewhere)
-
-
-def _sum_of_rows(rows: Any) -> Any:
-    """Returns the sum over the first axis; on TensorFlow as a product, which takes it less time than its own sum."""
-    if keras.backend.backend() != "tensorflow":
-        return ops.sum(rows, 0)
-    return ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
 
 
 def _rows(sequence: Any) -> Any:

@@ -40,6 +40,7 @@ def scan(
     sequences: Any,
     *,
     output_widths: tuple[int, ...],
+    output_dtype: str | None = None,
     reverse: bool,
     differentiated: bool = True,
     steps_a_turn: int = 1,
@@ -51,6 +52,7 @@ def scan(
         carry: A tuple of tensors.
         sequences: A nest of tensors `(time, batch, …)`, the first of them whole, and of outputs of an earlier scan.
         output_widths: Last dimension of each output `(batch, width)`.
+        output_dtype: Data type of the outputs; None for the carry's.
         reverse: Whether to begin at the end; outputs keep the sequences' order.
         differentiated: Whether the backend may have to make a gradient of the loop, or a converter to read it. Without
             that TensorFlow reads slices, which are no copies but whose gradients are as long as all.
@@ -63,7 +65,8 @@ def scan(
     if keras.backend.backend() != "tensorflow":
         carry, outputs = ops.scan(step, carry, sequences, reverse=reverse)
         return carry, outputs
-    return _tensorflow_scan(step, carry, sequences, output_widths, reverse, differentiated, steps_a_turn)
+    dtype = output_dtype or carry[0].dtype
+    return _tensorflow_scan(step, carry, sequences, output_widths, dtype, reverse, differentiated, steps_a_turn)
 
 
 def stacked(output: Any, like: Any) -> Any:
@@ -80,6 +83,7 @@ def _tensorflow_scan(
     carry: Any,
     sequences: Any,
     output_widths: tuple[int, ...],
+    dtype: Any,
     reverse: bool,
     differentiated: bool,
     steps_a_turn: int,
@@ -88,7 +92,7 @@ def _tensorflow_scan(
 
     flat = tree.flatten(sequences)
     time = tf.shape(flat[0])[0] if flat[0].shape[0] is None else flat[0].shape[0]
-    batch, dtype = carry[0].shape[0], carry[0].dtype
+    batch = carry[0].shape[0]
 
     def array(dtype: Any, shape: Any) -> Any:
         return tf.TensorArray(dtype, time, element_shape=shape, clear_after_read=False)

@@ -66,10 +66,14 @@ def test_two_directions_get_a_core_each(
 
 
 def test_what_has_started_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
     keras.ops.ones(2)
+    before = tf.config.threading.get_intra_op_parallelism_threads()  # 1 where a training in this process began with it
     monkeypatch.setattr(processor, "_cores", lambda: 2)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    assert share_cores(_config("lstm", {}), causal=False) is False
+    assert share_cores(_config("lstm", {}), causal=False) is (before == 1)
+    assert tf.config.threading.get_intra_op_parallelism_threads() == before
 
 
 def _config(encoder: str, settings: dict[str, Any]) -> RunConfig:

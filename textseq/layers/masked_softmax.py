@@ -31,7 +31,7 @@ def softmax(scores: Any, hidden: Any = None, *, training: bool | None = None) ->
 
     Args:
         scores: Any shape.
-        hidden: Added to the scores; broadcast to their shape.
+        hidden: Added to the scores; broadcast to their shape. No gradient flows to it in training.
         training: Whether this is a training step.
     """
     if scores.shape[-1] == 1:

@@ -29,8 +29,8 @@ def share_cores(config: RunConfig, *, causal: bool) -> bool:
     """Gives each of two directions a core, where they are a recurrence's and there are two cores.
 
     Both loops run side by side. Where each small product is also cut in two, they wait for each other at every step: a
-    bidirectional LSTM of 256 units a direction took 1.19 times as long. Left as it is where the user has set the number
-    of threads, or TensorFlow has started.
+    bidirectional LSTM of 256 units a direction took 1.18 times as long; other cells were not measured. Left as it is
+    where the user has set the number of threads, or TensorFlow has started.
 
     Args:
         config: Says which encoder.

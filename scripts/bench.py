@@ -8,7 +8,7 @@ figures. Targets stand beside them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,17 @@ from benchmark.checkpointing import checkpoint
 from benchmark.epoch import epoch
 from benchmark.exports import export
 from benchmark.interleaving import Absent
-from benchmark.machine import busy, machine
+from benchmark.machine import busy, gpu, machine
 from benchmark.many_processes import scaling_processes
 from benchmark.plotting import plot
 from benchmark.processes import keep_to_cores
 from benchmark.scaling import scaling
+from benchmark.specification import Workload
 from benchmark.tables import tables
-from benchmark.workloads import step_workloads
+from benchmark.workloads import gpu_workloads, step_workloads
 from rich.console import Console
 
-_STEPS = step_workloads()
+_STEPS, _ON_GPU = step_workloads(), gpu_workloads()
 _FIGURES: dict[str, Callable[[bool], figures.Figures]] = {
     "startup": commands.startup,
     "tokenize": partial(commands.apart, "benchmark.feeding", "tokenize"),
@@ -48,14 +49,15 @@ _NARROWEST = 110  # columns of a table, also where output goes into a file
 
 
 def _known(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = sorted(set(names) - set(NAMES))
+    there = tuple(_ON_GPU) if context.params.get("on_gpu") else NAMES
+    unknown = sorted(set(names) - set(there))
     if unknown:
-        raise click.UsageError(f"Unknown workload: {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
+        raise click.UsageError(f"Unknown workload: {', '.join(unknown)}. There are: {', '.join(there)}.")
     return names
 
 
 def _known_contenders(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    there = dict.fromkeys(one.name for workload in _STEPS.values() for one in workload.contenders)
+    there = dict.fromkeys(one.name for workload in (*_STEPS.values(), *_ON_GPU.values()) for one in workload.contenders)
     unknown = sorted(set(names) - set(there))
     if unknown:
         raise click.UsageError(f"Unknown contender: {', '.join(unknown)}. There are: {', '.join(there)}.")
@@ -63,6 +65,7 @@ def _known_contenders(context: click.Context, parameter: click.Parameter, names:
 
 
 @click.command()
+@click.option("--gpu", "on_gpu", is_flag=True, is_eager=True, help="On an NVIDIA GPU: JAX beside PyTorch.")
 @click.option("--only", multiple=True, callback=_known, help="Names of workloads. Default: all.")
 @click.option(
     "--with", "contenders", multiple=True, callback=_known_contenders, help="Names of contenders. Default: all."
@@ -72,6 +75,7 @@ def _known_contenders(context: click.Context, parameter: click.Parameter, names:
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the figures to this file too.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="Draw the scaling workload into this file.")
 def main(
+    on_gpu: bool,
     only: tuple[str, ...],
     contenders: tuple[str, ...],
     rounds: int | None,
@@ -80,15 +84,23 @@ def main(
     picture: Path | None,
 ) -> None:
     """Measures workloads and prints their figures."""
-    keep_to_cores()
+    if on_gpu and not gpu():
+        raise click.UsageError("--gpu: nvidia-smi shows no GPU on this machine; without it the processor is measured.")
+    if not on_gpu:
+        keep_to_cores()
     console, status = Console(), Console(stderr=True)
     console.width = max(console.width, _NARROWEST)
     if warning := busy():
         status.print(f"[yellow]{warning}[/yellow]")
     turns = rounds or (_QUICK_ROUNDS if quick else _ROUNDS)
+    races = _ON_GPU if on_gpu else _STEPS
     results: dict[str, Any] = {}
-    for name in only or NAMES:
-        results[name] = _measured(name, contenders, turns, quick, lambda line: status.print(line, style="dim"))
+
+    def say(line: str) -> None:
+        status.print(line, style="dim")
+
+    for name in only or (races if on_gpu else NAMES):
+        results[name] = _measured(name, races, contenders, turns, quick, say)
         for table in tables(name, results[name]):
             console.print(table)
         if path:  # after each workload, so that a long run that is ended leaves what it has
@@ -98,13 +110,18 @@ def main(
 
 
 def _measured(
-    name: str, contenders: tuple[str, ...], rounds: int, quick: bool, say: Callable[[str], None]
+    name: str,
+    races: Mapping[str, Workload],
+    contenders: tuple[str, ...],
+    rounds: int,
+    quick: bool,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     if name == "scaling":
         return scaling(quick, rounds, say)
-    if name in _STEPS:
-        workload = _STEPS[name]
-        chosen = set(contenders) or (workload.essential() if quick else set())
+    if name in races:
+        workload = races[name]
+        chosen = set(contenders) or (workload.essential() if quick and workload.targets else set())
         workload = workload.only(chosen) if chosen else workload
         if not workload.contenders:
             raise click.UsageError(f"{name}: {', '.join(contenders)} takes no part in it.")

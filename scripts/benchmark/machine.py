@@ -22,11 +22,28 @@ def machine() -> dict[str, Any]:
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "gpu": gpu(),
         "memory_gigabytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "packages": versions(_PACKAGES),
     }
+
+
+def gpu() -> str | None:
+    """Returns the name of the first NVIDIA GPU; None where there is none."""
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
+
+
+def gpu_peak_megabytes() -> float:
+    """Returns the largest memory of a GPU that this process's tensors have taken so far, as its library knows."""
+    if "torch" in sys.modules:
+        return float(sys.modules["torch"].cuda.max_memory_allocated()) / 1e6
+    return float(sys.modules["jax"].devices()[0].memory_stats()["peak_bytes_in_use"]) / 1e6
 
 
 def busy() -> str | None:

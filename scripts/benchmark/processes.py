@@ -16,6 +16,11 @@ from benchmark.specification import Contender, Workload, to_json
 
 CORES = 2
 SCRIPTS = Path(__file__).resolve().parents[1]
+# Of a GPU each takes what it needs, for several processes share it.
+_SEES = {
+    "cpu": {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"},
+    "gpu": {"JAX_PLATFORMS": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+}
 
 
 def keep_to_cores() -> None:
@@ -24,17 +29,17 @@ def keep_to_cores() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
 
 
-def environment(backend: str = "tensorflow") -> dict[str, str]:
-    """Returns the environment of every process that is measured: no accelerator, no chatter."""
+def environment(backend: str = "tensorflow", device: str = "cpu") -> dict[str, str]:
+    """Returns the environment of every process that is measured: no chatter, and no GPU unless that is the device."""
     paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "KERAS_BACKEND": backend,
-        "CUDA_VISIBLE_DEVICES": "",
-        "JAX_PLATFORMS": "cpu",
+        **_SEES[device],
         "OMP_NUM_THREADS": str(CORES),
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_TRACEBACK_FILTERING": "off",  # else an error ends with a remark on how it is shown
         "HF_HUB_OFFLINE": "1",
     }
 
@@ -53,7 +58,7 @@ class Worker:
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 closed by `close`
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.worker", json.dumps(to_json(workload, contender))],
-            env={**environment(contender.backend), **passive},
+            env={**environment(contender.backend, contender.device), **passive},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchmark.targets import Target
 
-GEMM_SIDE = 2048
+GEMM_SIDES = {"cpu": 2048, "gpu": 8192}  # of the ceiling's matrices
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 _LINEAR_GATES = {"mingru": 2, "minlstm": 3}  # without a recurrent product
 
@@ -83,6 +83,7 @@ class Contender:
         variant: What else there is to know: which loss, or "passive" for OpenMP threads that sleep while they wait.
         model: Of its own, where it is not the workload's.
         encoder: Of its own, in a model of the same sizes: it takes its turns among those who have the workload's.
+        device: What it runs on.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Contender:
     variant: str = ""
     model: Model | None = None
     encoder: str | None = None
+    device: Literal["cpu", "gpu"] = "cpu"
 
     def builds(self, model: Model) -> Model:
         """Returns what it builds in a workload of `model`."""
@@ -112,7 +114,7 @@ class Contender:
     def gigaflops(self, model: Model) -> float | None:
         """Returns its step's operations in 1e9; None where its batches, or its targets, decide how many."""
         if self.library == "ceiling":
-            return 2e-9 * GEMM_SIDE**3
+            return 2e-9 * GEMM_SIDES[self.device] ** 3
         return None if self.variant == "adaptive" else self.builds(model).gigaflops
 
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from benchmark.machine import megabytes_held, peak_megabytes
+from benchmark.machine import gpu_peak_megabytes, megabytes_held, peak_megabytes
+from benchmark.queued import seconds_of
 from benchmark.specification import from_json
 
 Step = Callable[[], None]
@@ -24,7 +25,8 @@ def main() -> None:
     contender, model, cycle = from_json(json.loads(sys.argv[1]))
     try:
         library = importlib.import_module(f"benchmark.contenders.{contender.library}")
-        held = megabytes_held()
+        on_gpu = contender.device == "gpu"
+        held = 0.0 if on_gpu else megabytes_held()  # of a GPU none is held by libraries
         step: Step = library.make_step(contender, model, cycle)
     except ModuleNotFoundError as error:
         _say(answers, {"missing": f"{error.name} is not installed"})
@@ -33,15 +35,9 @@ def main() -> None:
         step()
     _say(answers, {"ready": True})
     for line in sys.stdin:
-        seconds = [_seconds(step) for _ in range(json.loads(line)["steps"])]
-        peak = peak_megabytes()
+        seconds = seconds_of(step, json.loads(line)["steps"], time.perf_counter, together=on_gpu)
+        peak = gpu_peak_megabytes() if on_gpu else peak_megabytes()
         _say(answers, {"seconds": seconds, "memory": {"peak": peak, "growth": peak - held}})
-
-
-def _seconds(step: Step) -> float:
-    began = time.perf_counter()
-    step()
-    return time.perf_counter() - began
 
 
 def _say(answers: TextIO, message: dict[str, Any]) -> None:

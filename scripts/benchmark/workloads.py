@@ -49,6 +49,7 @@ _TRANSFORMER = (
     _JAX,
 )
 _CYCLE = 12
+_GPU_STEPS = 20
 _BYTES = 256
 _FEW, _MANY = 700, 16_384  # tokens of a small and of a large step
 
@@ -92,6 +93,28 @@ def step_workloads() -> dict[str, Workload]:
         exported_graph(),
     )
     return {workload.name: workload for workload in workloads}
+
+
+def gpu_workloads() -> dict[str, Workload]:
+    """Returns the races on a GPU by name: textseq and stock Keras on JAX, and PyTorch, with the batches of before.
+
+    Those fill no GPU; sixteen times as many rows come nearer to it.
+    """
+    contenders = (
+        *(replace(one, device="gpu") for one in (*_OURS, *_STOCK) if one.backend == "jax"),
+        Contender("textseq jax bf16", "ours", backend="jax", precision="bfloat16", device="gpu"),
+        Contender("keras jax bf16", "stock", backend="jax", precision="bfloat16", device="gpu"),
+        *(replace(one, device="gpu") for one in _TORCH if one.variant != "passive"),
+        *(replace(one, backend="jax", device="gpu") for one in _CEILING),
+    )
+    found = {}
+    for name in ("lm-lstm-650", "lm-gru-650", "lm-transformer"):
+        model = step_workloads()[name].model
+        for times in (1, 16):
+            whole = f"{name}-{times}x" if times > 1 else name
+            wider = replace(model, batch=times * model.batch)
+            found[whole] = Workload(whole, wider, contenders, steps=_GPU_STEPS)
+    return found
 
 
 def _softmax() -> Workload:

@@ -8,7 +8,7 @@ import keras
 
 from textseq.config import RunConfig
 from textseq.layers.attention import SelfAttention
-from textseq.layers.recurrence.cudnn import has_gpu
+from textseq.layers.device import has_gpu
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax
 

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmark.queued import Queued
+
 Arguments = tuple[Any, ...]
 
 
@@ -48,12 +50,11 @@ def _step_on_jax(model: keras.Model, batches: list[Arguments]) -> Callable[[], N
     state = model._get_jax_state(**dict.fromkeys(kinds, True), purge_model_variables=True)
     iterator = _endless(batches)
 
-    def step() -> None:
+    def ask() -> None:
         nonlocal state
         _, state = model.train_function(state, iterator)
-        wait(state)
 
-    return step
+    return Queued(ask, lambda: wait(state))
 
 
 def _endless(batches: list[Arguments]) -> Iterator[Arguments]:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from benchmark.batches import CLASSES, make_batches
 from benchmark.processes import CORES
+from benchmark.queued import Queued
 from benchmark.specification import Contender, Model
 
 _RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -19,19 +20,21 @@ _RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], None]:
     """Returns a function that does one training step."""
+    device = "cuda" if contender.device == "gpu" else "cpu"
     torch.set_num_threads(CORES)
+    torch.set_float32_matmul_precision("high")  # on a GPU with shortened factors (tf32), as JAX does
     torch.manual_seed(0)
     labelled = model.task == "classification"
-    made = Classifier(model) if labelled else LanguageModel(model)
+    made = (Classifier(model) if labelled else LanguageModel(model)).to(device)
     parameters = list(made.parameters())
     optimizer: Any = torch.optim.Adam(parameters, 1e-3) if labelled else torch.optim.SGD(parameters, 1.0)
     target = "labels" if labelled else "targets"
     batches = endless([(_tensor(batch["token_ids"]), _tensor(batch[target])) for batch in make_batches(model, cycle)])
 
     def step() -> None:
-        token_ids, targets = next(batches)
+        token_ids, targets = (tensor.to(device, non_blocking=True) for tensor in next(batches))
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=contender.precision == "bfloat16"):
+        with torch.autocast(device, torch.bfloat16, enabled=contender.precision == "bfloat16"):
             logits = made(token_ids)
             loss = functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
         loss.backward()
@@ -39,7 +42,7 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
             nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
 
-    return step
+    return Queued(step, torch.cuda.synchronize) if device == "cuda" else step
 
 
 def _tensor(array: Any) -> Any:
@@ -152,7 +155,7 @@ class Block(nn.Module):
         batch, time, units = inputs.shape
         parts = self.projections(self.norms[0](inputs)).view(batch, time, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, width)
-        places = torch.arange(time)
+        places = torch.arange(time, device=inputs.device)
         seen = None if mask is None else mask[:, None, None, :] | (places[:, None] == places)
         attended = functional.scaled_dot_product_attention(query, key, value, seen, is_causal=self.causal)
         hidden = inputs + self.output(attended.transpose(1, 2).reshape(batch, time, units))

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from benchmark.contenders.keras_step import train_step
+from benchmark.queued import Queued
 from benchmark.specification import Contender, Model
 
 MODELS = {
@@ -44,6 +45,6 @@ def test_a_step_trains(library: str, task: str, tmp_path: Path, monkeypatch: pyt
 
 def weights(model: keras.Model, step: Callable[[], None]) -> list[np.ndarray]:
     """Returns copies of the trained weights, which under JAX are in the step's own state, out of the model."""
-    if keras.backend.backend() == "jax":
-        return [np.array(weight) for weight in inspect.getclosurevars(step).nonlocals["state"][0]]
+    if isinstance(step, Queued):
+        return [np.array(weight) for weight in inspect.getclosurevars(step.ask).nonlocals["state"][0]]
     return [np.array(weight) for weight in model.trainable_weights]

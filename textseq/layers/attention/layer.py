@@ -13,9 +13,10 @@ import numpy as np
 from keras import ops
 
 import textseq.layers.attention.cache as cache
+from textseq.layers.attention.fused import can_fuse, fused_attention
 from textseq.layers.attention.rotary import angles, rotate
 from textseq.layers.masked_softmax import softmax
-from textseq.layers.observing import observe
+from textseq.layers.observing import observe, observed
 
 _NEVER = -1e9
 
@@ -110,7 +111,10 @@ class SelfAttention(keras.layers.Layer):
         queries = rotate(queries, angles(steps, self.width), self.width**-0.5, training=training)
         keys = rotate(ops.cast(keys, self.compute_dtype), angles(seen, self.width), training=training)
         values = ops.cast(values, self.compute_dtype)
-        mixed = self._mix(queries, keys, values, self._hidden(steps, seen, counted), training)
+        if state is None and real is None and self._fuses(inputs.shape[1], training):
+            mixed = fused_attention(queries, keys, values, causal=self.causal)
+        else:
+            mixed = self._mix(queries, keys, values, self._hidden(steps, seen, counted), training)
         return self.output_projection(mixed), after
 
     def get_initial_state(self, batch_size: Any) -> cache.Ring:
@@ -153,6 +157,12 @@ class SelfAttention(keras.layers.Layer):
         if isinstance(visible, np.ndarray):
             return None if visible.all() else np.where(visible, 0.0, _NEVER).astype("float32")[:, None]
         return ops.where(visible, 0.0, _NEVER)[:, None]
+
+    def _fuses(self, time: int | None, training: Any) -> bool:
+        """Returns whether one operation does all, where nothing is padded and nothing came before."""
+        in_sight = not self.causal or (time is not None and time <= self.context)
+        dropped = training and self.dropout.rate
+        return in_sight and not dropped and not observed() and can_fuse(self.compute_dtype)
 
     def _mix(self, queries: Any, keys: Any, values: Any, hidden: Any, training: Any) -> Any:
         """Returns the values' mixtures. `(batch, queries, units)`."""

@@ -1,5 +1,7 @@
 """cuDNN's recurrence in place of ours: on a GPU under TensorFlow it is the quicker one, where it can do what is asked.
 
+Under JAX ours is: a step of `lm-lstm-650` took 2.4 ms on an H200, and 4.7 by the cuDNN that Keras reaches there.
+
 It is reached through `keras.layers.LSTM` and `keras.layers.GRU`, which are handed our weights at each call, so that a
 run has the same weights whether it was trained on it or not.
 """
@@ -10,6 +12,8 @@ import functools
 from typing import Any
 
 import keras
+
+from textseq.layers.device import has_gpu
 
 _LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -33,13 +37,6 @@ def refusal(cell: str, *, recurrent_dropout: float = 0.0, operands: str = "float
     if operands != "float32":
         return f"TensorFlow's cuDNN recurrence takes float32, not {operands} (training.precision)"
     return None
-
-
-def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def recur_stock(

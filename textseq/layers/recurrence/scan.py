@@ -16,6 +16,9 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from textseq.layers.device import has_gpu
+
+_STEPS_A_TURN_ON_GPU = 5  # of JAX's loop, which asks the processor at each turn whether it goes on
 Step = Callable[[Any, Any], tuple[Any, Any]]
 _AS_MADE: ContextVar[bool] = ContextVar("outputs_as_made", default=False)
 
@@ -63,7 +66,8 @@ def scan(
         The last carry, and a tuple of outputs, which `stacked` makes whole.
     """
     if keras.backend.backend() != "tensorflow":
-        carry, outputs = ops.scan(step, carry, sequences, reverse=reverse)
+        unroll = _STEPS_A_TURN_ON_GPU if has_gpu() else 1
+        carry, outputs = ops.scan(step, carry, sequences, reverse=reverse, unroll=unroll)
         return carry, outputs
     dtype = output_dtype or carry[0].dtype
     return _tensorflow_scan(step, carry, sequences, output_widths, dtype, reverse, differentiated, steps_a_turn)

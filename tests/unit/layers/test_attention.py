@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from textseq.layers.attention import SelfAttention
+from textseq.layers.attention import SelfAttention, fused
 
 ROWS, TIME, UNITS, HEADS, KV_HEADS, CONTEXT = 2, 13, 16, 4, 2, 5
 INPUTS = np.random.default_rng(0).normal(size=(ROWS, TIME, UNITS)).astype("float32")
@@ -109,3 +110,58 @@ def test_the_newest_step_overwrites_the_oldest_and_moves_nothing_else() -> None:
     _, after = layer(INPUTS[:, 6:7], None, before, return_state=True)
     changed = [slot for slot in range(CONTEXT) if (array(before[0])[:, :, slot] != array(after[0])[:, :, slot]).any()]
     assert changed == [6 % CONTEXT]
+
+
+on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="attention is one operation under JAX only")
+
+
+@on_jax
+@pytest.mark.parametrize("causal", [True, False])
+def test_as_one_operation_it_gives_what_its_parts_give(causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def noting(dtype: str, time: int) -> bool:
+        asked.append(time)
+        return True
+
+    layer = attention(causal=causal)
+    inputs = INPUTS[:, :CONTEXT] if causal else INPUTS
+    apart = array(layer(inputs)[0])
+    monkeypatch.setattr("textseq.layers.attention.layer.can_fuse", noting)
+    monkeypatch.setattr(layer, "_mix", None)
+    np.testing.assert_allclose(array(layer(inputs)[0]), apart, atol=1e-5)
+    assert asked == [inputs.shape[1]]
+
+
+@on_jax
+def test_where_steps_are_out_of_sight_or_padded_or_dropped_it_is_not_one_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("it was taken for what it cannot do")
+
+    monkeypatch.setattr("textseq.layers.attention.layer.can_fuse", lambda dtype, time: True)
+    monkeypatch.setattr("textseq.layers.attention.layer.fused_attention", never)
+    layer = attention()
+    layer(INPUTS)  # longer than the context
+    layer(INPUTS[:, :3], real=np.ones((ROWS, 3), bool))
+    _, ring = layer(INPUTS[:, :3], return_state=True, real=np.ones((ROWS, 3), bool))
+    layer(INPUTS[:, 3:5], state=ring)
+    dropping = SelfAttention(UNITS, heads=HEADS, kv_heads=KV_HEADS, causal=True, context=CONTEXT, dropout=0.5)
+    dropping(INPUTS[:, :3], training=True)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "time", "gpu", "fuses"),
+    [
+        ("bfloat16", 8, True, True),
+        ("float32", 8, True, False),
+        ("bfloat16", 7, True, False),
+        ("bfloat16", 8, False, False),
+    ],
+)
+def test_one_operation_takes_a_gpu_sixteen_bits_and_an_even_number_of_steps(
+    dtype: str, time: int, gpu: bool, fuses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "has_gpu", lambda: gpu)
+    assert fused.can_fuse(dtype, time) is (fuses and keras.backend.backend() == "jax")

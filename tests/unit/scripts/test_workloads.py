@@ -7,8 +7,11 @@ import pytest
 from bench import NAMES, main
 from benchmark.batches import make_batches, token_ids
 from benchmark.lengths import drawn_lengths
+from benchmark.machine import gpu
+from benchmark.processes import environment
+from benchmark.queued import Queued, seconds_of
 from benchmark.specification import Model, Workload, from_json, to_json
-from benchmark.workloads import step_workloads
+from benchmark.workloads import gpu_workloads, step_workloads
 from click.testing import CliRunner
 
 WORKLOADS = list(step_workloads().values())
@@ -104,3 +107,50 @@ def test_drawn_lengths_have_the_quantiles_that_they_are_drawn_from() -> None:
     lengths = drawn_lengths()
     assert len(lengths) == 6_920
     assert abs(np.median(lengths) - 28) <= 1
+
+
+@pytest.mark.parametrize("workload", gpu_workloads().values(), ids=lambda workload: workload.name)
+def test_on_a_gpu_all_run_there_and_none_needs_tensorflow(workload: Workload) -> None:
+    names = [contender.name for contender in workload.contenders]
+    assert len(names) == len(set(names))
+    assert {"textseq jax", "keras jax", "torch", "gemm", "gemm bf16"} < set(names)
+    for contender in workload.contenders:
+        assert contender.device == "gpu"
+        assert contender.backend == "jax" or contender.library == "pytorch"
+        seen = environment(contender.backend, contender.device)
+        assert seen["JAX_PLATFORMS"] == "cuda"
+
+
+def test_on_the_processor_no_gpu_is_seen() -> None:
+    assert environment("jax")["JAX_PLATFORMS"] == "cpu"
+    assert environment("jax")["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.mark.skipif(gpu() is not None, reason="there is a GPU")
+def test_without_a_gpu_none_is_measured() -> None:
+    result = CliRunner().invoke(main, ["--gpu"])
+    assert result.exit_code == 2
+    assert "shows no GPU" in result.output
+
+
+def test_a_workload_of_the_processor_is_unknown_on_a_gpu() -> None:
+    result = CliRunner().invoke(main, ["--gpu", "--only", "tokenize"])
+    assert result.exit_code == 2
+    assert "Unknown workload: tokenize. There are: lm-lstm-650, lm-lstm-650-16x" in result.output.replace("\n", "")
+
+
+def test_queued_steps_are_asked_for_together_and_share_the_time_until_all_are_done() -> None:
+    events: list[str] = []
+    clock = iter([0.0, 6.0])
+    step = Queued(lambda: events.append("asked"), lambda: events.append("waited"))
+    assert seconds_of(step, 3, lambda: next(clock), together=True) == [2.0] * 3
+    assert events == ["asked", "asked", "asked", "waited"]
+
+
+def test_one_by_one_each_step_is_waited_for() -> None:
+    events: list[str] = []
+    clock = iter([0.0, 1.0, 5.0, 7.0])
+    step = Queued(lambda: events.append("asked"), lambda: events.append("waited"))
+    assert seconds_of(step, 2, lambda: next(clock), together=False) == [1.0, 2.0]
+    assert events == ["asked", "waited", "asked", "waited"]
+    assert seconds_of(step, 0, lambda: 0.0, together=True) == []

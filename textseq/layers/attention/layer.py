@@ -160,9 +160,9 @@ class SelfAttention(keras.layers.Layer):
 
     def _fuses(self, time: int | None, training: Any) -> bool:
         """Returns whether one operation does all, where nothing is padded and nothing came before."""
-        in_sight = not self.causal or (time is not None and time <= self.context)
-        dropped = training and self.dropout.rate
-        return in_sight and not dropped and not observed() and can_fuse(self.compute_dtype)
+        if time is None or (self.causal and time > self.context) or (training and self.dropout.rate):
+            return False
+        return can_fuse(self.compute_dtype, time) and not observed()
 
     def _mix(self, queries: Any, keys: Any, values: Any, hidden: Any, training: Any) -> Any:
         """Returns the values' mixtures. `(batch, queries, units)`."""

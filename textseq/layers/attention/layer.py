@@ -14,6 +14,7 @@ from keras import ops
 
 import textseq.layers.attention.cache as cache
 from textseq.layers.attention.fused import can_fuse, fused_attention
+from textseq.layers.attention.heads import split_heads, suits, turned_heads
 from textseq.layers.attention.rotary import angles, rotate
 from textseq.layers.masked_softmax import softmax
 from textseq.layers.observing import observe, observed
@@ -89,8 +90,12 @@ class SelfAttention(keras.layers.Layer):
         Returns:
             Outputs `(batch, time, units)`, and the ring where it was asked for.
         """
-        queries, keys, values = self._heads(inputs)
+        projected = self.projection(inputs)
         steps = self._places(real, inputs)  # of the new steps: 0 for the first
+        if state is None and not return_state and suits(projected, training):
+            heads = turned_heads(projected, self.heads, self.kv_heads, angles(steps, self.width))
+            return self.output_projection(self._mix(*heads, self._hidden(steps, steps, real), training)), None
+        queries, keys, values = split_heads(projected, self.heads, self.kv_heads)
         after = None
         if return_state:
             before = self.get_initial_state(ops.shape(inputs)[0]) if state is None else state
@@ -121,15 +126,6 @@ class SelfAttention(keras.layers.Layer):
         """Returns a ring in which nothing was written."""
         shape = (batch_size, self.kv_heads, self.context, self.width)
         return ops.zeros(shape, "float32"), ops.zeros(shape, "float32"), ops.zeros((batch_size,), "int32")
-
-    def _heads(self, inputs: Any) -> tuple[Any, Any, Any]:
-        """Returns queries, keys and values of all heads, from one product. `(batch, heads, time, width)` each."""
-        shape = ops.shape(inputs)
-        total = self.heads + 2 * self.kv_heads
-        heads = ops.reshape(self.projection(inputs), (shape[0], shape[1], total, self.width))
-        heads = ops.transpose(heads, (0, 2, 1, 3))
-        queries, keys, values = ops.split(heads, [self.heads, self.heads + self.kv_heads], axis=1)
-        return queries, keys, values
 
     def _places(self, real: Any, inputs: Any) -> Any:
         """Returns each step's place: how many real steps of this call stand before it. `(batch or 1, time)`."""

@@ -48,9 +48,10 @@ def rotate(vectors: Any, turns: Any, scale: float = 1.0, *, training: bool | Non
     library: Any = np if isinstance(turns, np.ndarray) else ops
     cos = ops.cast(library.cos(turns) * scale, vectors.dtype)
     sin = ops.cast(library.sin(turns) * scale, vectors.dtype)
-    return one_pass(_turned, vectors, constants=(cos, sin), training=training)
+    return one_pass(turned, vectors, constants=(cos, sin), training=training)
 
 
-def _turned(vectors: Any, cos: Any, sin: Any) -> Any:
+def turned(vectors: Any, cos: Any, sin: Any) -> Any:
+    """Does the same with the cosines and sines of the angles; with sines turned round, its gradient."""
     first, second = ops.split(vectors, 2, axis=-1)
     return ops.concatenate([first * cos - second * sin, second * cos + first * sin], -1)

@@ -41,11 +41,14 @@ def turned_heads(projected: Any, heads: int, kv_heads: int, turns: Any) -> Heads
 
     library: Any = np if isinstance(turns, np.ndarray) else ops
     cos, sin = (tf.cast(function(turns), tf.float32) for function in (library.cos, library.sin))
-    forward, back = _both_ways(heads, kv_heads)
+
+    def back(*upstream: Any) -> Any:
+        # XLA is slow at putting the three side by side.
+        return tf.reshape(tf.concat(compiled(_turned_back)(*upstream, cos, sin), 2), tf.shape(projected))
 
     @tf.custom_gradient
     def run(projected: Any) -> Any:
-        return compiled(forward)(projected, cos, sin), lambda *upstream: compiled(back)(*upstream, cos, sin)
+        return compiled(_forward(heads, kv_heads))(projected, cos, sin), back
 
     queries, keys, values = run(projected)
     return queries, keys, values
@@ -57,19 +60,20 @@ def suits(projected: Any, training: Any) -> bool:
 
 
 @functools.cache
-def _both_ways(heads: int, kv_heads: int) -> tuple[Any, Any]:
+def _forward(heads: int, kv_heads: int) -> Any:
     def forward(projected: Any, cos: Any, sin: Any) -> Heads:
-        queries, keys, values = split_heads(ops.cast(projected, "float32"), heads, kv_heads)
-        scale = queries.shape[-1] ** -0.5
-        found = (turned(queries, cos * scale, sin * scale), turned(keys, cos, sin), values)
-        queries, keys, values = (narrowed(part, projected.dtype) for part in found)
-        return queries, keys, values
+        return _turned(*split_heads(projected, heads, kv_heads), cos, sin)
 
-    def back(queries: Any, keys: Any, values: Any, cos: Any, sin: Any) -> Any:
-        scale, dtype = queries.shape[-1] ** -0.5, queries.dtype
-        queries, keys, values = (ops.cast(part, "float32") for part in (queries, keys, values))
-        found = (turned(queries, cos * scale, -sin * scale), turned(keys, cos, -sin), values)
-        together = ops.transpose(ops.concatenate([narrowed(part, dtype) for part in found], 1), (0, 2, 1, 3))
-        return ops.reshape(together, (*together.shape[:2], together.shape[2] * together.shape[3]))
+    return forward
 
-    return forward, back
+
+def _turned_back(queries: Any, keys: Any, values: Any, cos: Any, sin: Any) -> list[Any]:
+    """Returns the parts of the gradient, `(batch, time, their heads, width)` each."""
+    return [ops.transpose(part, (0, 2, 1, 3)) for part in _turned(queries, keys, values, cos, -sin)]
+
+
+def _turned(queries: Any, keys: Any, values: Any, cos: Any, sin: Any) -> Heads:
+    scale, dtype = queries.shape[-1] ** -0.5, queries.dtype
+    queries, keys = (ops.cast(part, "float32") for part in (queries, keys))
+    queries, keys = turned(queries, cos * scale, sin * scale), turned(keys, cos, sin)
+    return narrowed(queries, dtype), narrowed(keys, dtype), values

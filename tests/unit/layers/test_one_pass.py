@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from textseq.layers import one_pass as module
+from textseq.layers.attention.heads import split_heads, suits, turned_heads
 from textseq.layers.attention.rotary import angles, rotate
 from textseq.layers.masked_softmax import softmax
 from textseq.layers.normalization import RMSNormalization
@@ -163,3 +164,23 @@ def test_a_transformer_trains_alike_and_serves_without_xla(activation: str, monk
 
     assert compiled(tf.function(step).get_concrete_function(inputs, True).graph)
     assert not compiled(tf.function(step).get_concrete_function(inputs, False).graph)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_heads_cut_out_and_turned_in_one_pass_are_those_of_their_operations(kv_heads: int) -> None:
+    width, steps = 6, 3
+    projected, turns = numbers(2, steps, (4 + 2 * kv_heads) * width), angles(np.arange(steps)[None], width)
+    assert suits(projected, True)
+    assert not suits(projected, False)
+
+    def apart(projected: Any) -> Any:
+        queries, keys, values = split_heads(projected, 4, kv_heads)
+        return ops.concatenate([rotate(queries, turns, width**-0.5), rotate(keys, turns), values], 1)
+
+    def together(projected: Any) -> Any:
+        return ops.concatenate(turned_heads(projected, 4, kv_heads, turns), 1)
+
+    for mine, right in zip(with_gradients(together, projected), with_gradients(apart, projected), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-6)
+        assert np.ptp(right) > 0.1

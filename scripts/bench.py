@@ -1,4 +1,4 @@
-"""Speed and memory, measured: `python scripts/bench.py [--only NAME]… [--with NAME]… [--quick] [--json FILE]`.
+"""Speed and memory, measured: `python scripts/bench.py [--gpu] [--only NAME]… [--with NAME]… [--quick] [--json FILE]`.
 
 A workload of training steps, or of calls of an exported model, is a race: textseq, stock Keras and PyTorch take the
 same steps on the same batches, each in a process of its own, in turn, round after round. Other workloads are single

@@ -12,6 +12,8 @@ from typing import Any
 
 import keras
 
+from textseq.layers.sums import sum_of_scalars
+
 
 class _OnePass:
     """Replaces how gradients are clipped and applied; the arguments, variables and checkpoints stay Keras's."""
@@ -28,7 +30,7 @@ class _OnePass:
             return super()._clip_gradients(grads)  # type: ignore[misc]
         grads = [_each_row_once(gradient) for gradient in grads]
         values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in grads]
-        norm = tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(tf.cast(value, tf.float32)) for value in values]))
+        norm = tf.sqrt(2.0 * sum_of_scalars([tf.nn.l2_loss(tf.cast(value, tf.float32)) for value in values]))
         # A norm that is no number makes the scale none either, so that the divergence shows.
         self._scale = self.global_clipnorm / tf.maximum(norm, self.global_clipnorm) + (norm - norm)
         return grads

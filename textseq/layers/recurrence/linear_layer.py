@@ -9,6 +9,7 @@ from keras import ops
 
 from textseq.layers.observing import observe, observed
 from textseq.layers.recurrence.linear import linear_recurrence
+from textseq.layers.sums import copies
 
 
 class LinearLayer(keras.layers.Layer):
@@ -56,7 +57,7 @@ class LinearLayer(keras.layers.Layer):
             Outputs `(time, batch, units)`, and the final state.
         """
         state = self.get_initial_state(ops.shape(inputs)[1]) if initial_state is None else initial_state
-        gates = self._projected(inputs)
+        gates = self._projected(inputs, training)
         decay, added = self.coefficients(inputs, *gates)
         states, final = linear_recurrence(
             decay, added, state[0], mask=real, reverse=self.reverse, own_gradient=bool(training)
@@ -83,13 +84,15 @@ class LinearLayer(keras.layers.Layer):
         """Returns zeros: one `(batch, units)`."""
         return [ops.zeros((batch_size, self.units), self.variable_dtype)]
 
-    def _projected(self, inputs: Any) -> list[Any]:
+    def _projected(self, inputs: Any, training: Any) -> list[Any]:
         """Returns the gates' projections of all steps, in the states' data type; a product of rows is the quickest."""
         shape = ops.shape(inputs)
         rows = ops.cast(ops.reshape(inputs, (-1, inputs.shape[-1])), self.compute_dtype)
+        many = training and len(self.kernels) > 2 and keras.backend.backend() == "tensorflow"
+        uses = copies(rows, len(self.kernels)) if many else [rows] * len(self.kernels)
         made = []
-        for kernel, bias in zip(self.kernels, self.biases, strict=True):
-            product = ops.cast(ops.matmul(rows, ops.cast(kernel, self.compute_dtype)), self.variable_dtype)
+        for own, kernel, bias in zip(uses, self.kernels, self.biases, strict=True):
+            product = ops.cast(ops.matmul(own, ops.cast(kernel, self.compute_dtype)), self.variable_dtype)
             product = product if bias is None else product + bias
             made.append(ops.reshape(product, (shape[0], shape[1], self.units)))
         return made

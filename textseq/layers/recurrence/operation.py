@@ -16,6 +16,7 @@ from keras import ops
 
 from textseq.layers.recurrence.cells import Cell, Parts
 from textseq.layers.recurrence.scan import scan, stacked
+from textseq.layers.sums import sum_in_order
 from textseq.layers.variables import as_tensor
 
 
@@ -245,9 +246,7 @@ class _Product:
         """Returns the sum of each gate's part times its turned kernel; `joined` is the parts side by side."""
         if len(kernels) == 1:
             return self.one(joined, kernels[0])
-        import tensorflow as tf
-
-        return tf.add_n([self.one(part, kernel) for part, kernel in zip(parts, kernels, strict=True)])
+        return sum_in_order([self.one(part, kernel) for part, kernel in zip(parts, kernels, strict=True)], joined)
 
     def sum_of_rows(self, rows: Any) -> Any:
         """Returns the sum over the first axis; on TensorFlow as a product, which takes it less time than a sum."""

@@ -107,9 +107,9 @@ def gpu_workloads() -> dict[str, Workload]:
         *(replace(one, device="gpu") for one in _TORCH if one.variant != "passive"),
         *(replace(one, backend="jax", device="gpu") for one in _CEILING),
     )
-    found = {}
+    found, workloads = {}, step_workloads()
     for name in ("lm-lstm-650", "lm-gru-650", "lm-transformer"):
-        model = step_workloads()[name].model
+        model = workloads[name].model
         for times in (1, 16):
             whole = f"{name}-{times}x" if times > 1 else name
             wider = replace(model, batch=times * model.batch)

@@ -8,7 +8,11 @@ to have there.)
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
+
+import keras
 
 from textseq.layers.one_pass import compiled, pays
 
@@ -37,13 +41,16 @@ def sum_of_scalars(terms: list[Any]) -> Any:
     return tf.reduce_sum(tf.stack(terms))
 
 
-def copies(tensor: Any, count: int) -> list[Any]:
-    """Returns a tensor so many times; in training, where it is used more than twice: its gradients are added in order.
+def copies(tensor: Any, count: int, *, training: bool | None) -> list[Any]:
+    """Returns a tensor so many times, one for each use; in training its gradients are added in order.
 
     Args:
         tensor: Any shape.
-        count: How many, one for each use.
+        count: How many; up to two have no order.
+        training: Whether this is a training step.
     """
+    if not training or count <= 2 or keras.backend.backend() != "tensorflow":
+        return [tensor] * count
     import tensorflow as tf
 
     def back(*upstream: Any) -> Any:
@@ -57,7 +64,4 @@ def copies(tensor: Any, count: int) -> list[Any]:
 
 
 def _sum(*terms: Any) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return functools.reduce(operator.add, terms)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
 from keras import ops
 
-from textseq.layers.attention.rotary import turned
+from textseq.layers.attention.rotary import cos_and_sin, turned
 from textseq.layers.one_pass import compiled, narrowed, pays
 
 Heads = tuple[Any, Any, Any]  # queries (batch, heads, time, width), keys and values (batch, kv_heads, time, width)
@@ -39,8 +38,7 @@ def turned_heads(projected: Any, heads: int, kv_heads: int, turns: Any) -> Heads
     """
     import tensorflow as tf
 
-    library: Any = np if isinstance(turns, np.ndarray) else ops
-    cos, sin = (tf.cast(function(turns), tf.float32) for function in (library.cos, library.sin))
+    cos, sin = (tf.cast(part, tf.float32) for part in cos_and_sin(turns))
 
     def back(*upstream: Any) -> Any:
         # XLA is slow at putting the three side by side.

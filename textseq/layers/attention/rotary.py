@@ -45,10 +45,14 @@ def rotate(vectors: Any, turns: Any, scale: float = 1.0, *, training: bool | Non
     Returns:
         The turned vectors, in their own data type.
     """
-    library: Any = np if isinstance(turns, np.ndarray) else ops
-    cos = ops.cast(library.cos(turns) * scale, vectors.dtype)
-    sin = ops.cast(library.sin(turns) * scale, vectors.dtype)
+    cos, sin = (ops.cast(part * scale, vectors.dtype) for part in cos_and_sin(turns))
     return one_pass(turned, vectors, constants=(cos, sin), training=training)
+
+
+def cos_and_sin(turns: Any) -> tuple[Any, Any]:
+    """Returns the cosines and sines of angles, as NumPy arrays where those are."""
+    library: Any = np if isinstance(turns, np.ndarray) else ops
+    return library.cos(turns), library.sin(turns)
 
 
 def turned(vectors: Any, cos: Any, sin: Any) -> Any:

@@ -88,8 +88,7 @@ class LinearLayer(keras.layers.Layer):
         """Returns the gates' projections of all steps, in the states' data type; a product of rows is the quickest."""
         shape = ops.shape(inputs)
         rows = ops.cast(ops.reshape(inputs, (-1, inputs.shape[-1])), self.compute_dtype)
-        many = training and len(self.kernels) > 2 and keras.backend.backend() == "tensorflow"
-        uses = copies(rows, len(self.kernels)) if many else [rows] * len(self.kernels)
+        uses = copies(rows, len(self.kernels), training=training)
         made = []
         for own, kernel, bias in zip(uses, self.kernels, self.biases, strict=True):
             product = ops.cast(ops.matmul(own, ops.cast(kernel, self.compute_dtype)), self.variable_dtype)

@@ -22,9 +22,18 @@ def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:
     return hidden, kernel, bias, targets, weights
 
 
-@pytest.fixture(params=["all at once", "7 rows a chunk", "compiled", "7 rows a chunk, compiled"])
+@pytest.fixture(
+    params=[
+        "all at once",
+        "7 rows a chunk",
+        "compiled",
+        "7 rows a chunk, compiled",
+        "as on a GPU",
+        "7 rows a chunk, as on a GPU",
+    ]
+)
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that sets how many rows of a vocabulary are done at once, and whether they are compiled."""
+    """A function that sets how many rows of a vocabulary are done at once, whether they are compiled, and where."""
 
     def of(vocabulary: int) -> None:
         if "compiled" in request.param:
@@ -32,6 +41,9 @@ def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
         if "7 rows" in request.param:
             monkeypatch.setattr(cross_entropy, "_WHOLE_LOGITS", 7 * vocabulary)
             monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * vocabulary)
+            monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS_ON_GPU", 7 * vocabulary)
+        if "GPU" in request.param:
+            monkeypatch.setattr(cross_entropy, "has_gpu", lambda: True)
 
     return of
 

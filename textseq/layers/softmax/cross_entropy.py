@@ -2,9 +2,11 @@
 
 Each chunk's logits are made once. In training its gradients are made with it, for a gradient from above of 1, and
 scaled afterwards: three large products a chunk, where making the logits anew in the backward pass takes four. Powers
-stay undivided by their sums: what multiplies a row is put on the small side of the products. A target's own power
-stands apart from the others', whose sum is its slope: as a difference from 1 that would be a small number between two
-rounded ones, and its error large. One chunk follows the other, in a loop, so that no two are in memory at once.
+stay undivided by their sums: what multiplies a row is put on the small side of the products. A target's slope is the
+sum of the others' powers: as a difference from 1 it would be a small number between two rounded ones, and its error
+large. It is taken into account in the small tensors, without another pass over the powers; under JAX on a GPU it stands
+among these, for rows added to a table where the targets say took longer there than all else. One chunk follows the
+other, in a loop, so that no two are in memory at once.
 """
 
 from __future__ import annotations
@@ -61,6 +63,7 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
         large = pays((hidden.shape[0], kernel.shape[0]), _LARGE_LOGITS)
         exact = keras.backend.standardize_dtype(hidden.dtype) == "float32"
+        apart = keras.backend.backend() == "tensorflow" or not has_gpu()
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
             total, d_kernel, d_bias = sums
@@ -71,9 +74,11 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
             divisors = ops.exp(left) + others
             scale = weight / divisors
             slope = scale * others  # of the target's logit, turned round; the others' are their powers times the scale
+            powers = powers if apart else _with_slopes(powers, others, places)
             scaled = ops.cast(ops.cast(hidden, "float32") * scale[:, None], hidden.dtype)
             d_hidden = ops.cast(ops.matmul(powers, factors), "float32") * scale[:, None]
-            d_hidden = d_hidden - ops.cast(ops.take(factors, places, axis=0), "float32") * slope[:, None]
+            if apart:
+                d_hidden = d_hidden - ops.cast(ops.take(factors, places, axis=0), "float32") * slope[:, None]
             d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(powers), scaled), "float32"))
             d_bias = _added(d_bias, ops.cast(ops.matmul(ops.cast(scale, powers.dtype)[None], powers)[0], "float32"))
             return (_added(total, ops.sum((ops.log(divisors) - left) * weight)), d_kernel, d_bias), (d_hidden, slope)
@@ -81,8 +86,9 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         (total, d_kernel, d_bias), (d_hidden, slope) = _over_chunks(
             one, ((), kernel.shape, bias.shape), (hidden, places, weight), kernel.shape[0], (hidden.shape[1:], ())
         )
-        d_kernel = _less_at(d_kernel, places, ops.cast(hidden, "float32") * slope[:, None])
-        d_bias = _less_at(d_bias, places, slope)
+        if apart:
+            d_kernel = _less_at(d_kernel, places, ops.cast(hidden, "float32") * slope[:, None])
+            d_bias = _less_at(d_bias, places, slope)
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream
@@ -123,9 +129,17 @@ def _over_target(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any]:
 
 def _powers(logits: Any, targets: Any, over: Any, dtype: Any) -> Any:
     """Returns the powers of what logits are more than each row's `over`, and 0 at the targets."""
-    is_target = ops.arange(logits.shape[1], dtype="int32") == targets[:, None]
-    powers = ops.where(is_target, 0.0, ops.exp(logits - over[:, None]))
+    powers = ops.where(_is_target(logits, targets), 0.0, ops.exp(logits - over[:, None]))
     return narrowed(powers, dtype) if keras.backend.backend() == "tensorflow" else ops.cast(powers, dtype)
+
+
+def _is_target(logits: Any, targets: Any) -> Any:
+    return ops.arange(logits.shape[1], dtype="int32") == targets[:, None]
+
+
+def _with_slopes(powers: Any, others: Any, targets: Any) -> Any:
+    """Returns the powers, and at the targets, turned round, the sums of the others'."""
+    return ops.where(_is_target(powers, targets), ops.cast(-others, powers.dtype)[:, None], powers)
 
 
 def _with_sums(powers: Any, left: Any) -> tuple[Any, Any, Any]:

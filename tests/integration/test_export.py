@@ -111,6 +111,18 @@ def test_embeddings_are_what_the_classes_are_read_from(classified: Any, classifi
     np.testing.assert_allclose(powers / powers.sum(1, keepdims=True), wanted, atol=1e-5)
 
 
+def test_what_ngrams_give_is_served_too(train: Any, topics_config: Path, tmp_path: Path) -> None:
+    from textseq.export.exporter import export
+
+    run = train(topics_config, tmp_path / "run", "task.ngrams=2", "task.max_length=64")
+    export(run, tmp_path / "out")
+    session = Session(tmp_path / "out" / "1")
+    session.ask("serving_default", {"text": STRANGE})
+    served, wanted = session.run()[0], predictions(run, read(STRANGE))
+    probabilities = [[answer["probabilities"][name.decode()] for name in served["labels"][0]] for answer in wanted]
+    np.testing.assert_allclose(served["probabilities"], probabilities, atol=1e-5)
+
+
 def test_an_export_says_what_it_is(exported_classifier: Path, classifier_run: Path) -> None:
     version = exported_classifier / "1"
     assert sorted(item.name for item in exported_classifier.iterdir()) == ["1"]

@@ -123,6 +123,20 @@ def test_the_word_that_makes_the_label_is_the_one_that_explains_it(
     assert against["log_odds"] == pytest.approx(-found["log_odds"], abs=1e-4)  # of two classes one is the other's rest
 
 
+def test_what_ngrams_give_is_shared_out_too(ask: Any, train: Any, topics_config: Path, tmp_path: Path) -> None:
+    from textseq.evaluation.loading import load_run
+
+    run = train(topics_config, tmp_path / "run", "tokenizer={name: words}", "task.ngrams=2")
+    given = load_run(run).model.ngrams.table
+    assert float(abs(given.numpy() if hasattr(given, "numpy") else given.value).max()) > 0  # they have learned
+    found = ask("explain", str(run), "is the old horse here", "--json")
+    assert found["label"] == "animal"
+    assert found["completeness_error"] < 0.01
+    values = [one["attribution"] for one in found["tokens"]]
+    assert sum(values) == pytest.approx(found["log_odds"] - found["baseline_log_odds"], rel=0.01)
+    assert found["tokens"][values.index(max(values))]["token"].strip() == "horse"
+
+
 def test_an_explanation_in_words(ask: Any, classifier_run: Path) -> None:
     printed = ask("explain", str(classifier_run), "the old horse")
     assert re.search(r"animal 0\.\d+: log-odds", printed)

@@ -27,6 +27,8 @@ _ARGUMENT_BOUNDS = {
     "max_bytes": _POSITIVE,
     "threshold": Bounds(above=0.0, below=1.0),
     **dict.fromkeys(("units", "depth", "heads", "window", "context", "max_length", "min_count"), _POSITIVE),
+    "ngrams": Bounds(least=0, most=16),
+    "ngram_rate": Bounds(above=0.0),
     "vocabulary_size": Bounds(least=5),  # four ids are special
 }
 _CLOSED = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +74,11 @@ class Explainer:
         self._multi = bool(self.run.labels and self.run.labels.multi)
         model: Any = self.run.model
 
-        def log_odds(embedded: Any, mask: Any, chosen: Any) -> Any:
-            """Returns log p / (1 - p) of the chosen class. `(points,)`."""
-            logits = model.classify(model.encoder(embedded, mask=mask, training=False), mask, training=False)
+        def log_odds(given: Any, mask: Any, chosen: Any) -> Any:
+            """Returns log p / (1 - p) of the chosen class, of what `_given` makes. `(points,)`."""
+            width = model.embedding.units
+            encoded = model.encoder(given[..., :width], mask=mask, training=False)
+            logits = model.classify(encoded, mask, training=False) + ops.sum(given[..., width:], axis=1)
             one = ops.sum(logits * chosen, axis=-1)
             return one if self._multi else one - ops.logsumexp(logits - 1e9 * chosen, axis=-1)
 
@@ -105,14 +106,23 @@ class Explainer:
         probability = 1 / (1 + np.exp(-found.output))
         return Explanation(text, self._classes[number], float(probability), read.tokens, values)
 
+    def _given(self, batch: Any) -> np.ndarray:
+        """Returns each token's vector, and beside it its share in what n-grams give to the classes.
+
+        `(1, time, features + classes)`
+        """
+        model: Any = self.run.model
+        vectors = np.asarray(ops.convert_to_numpy(model.embedding(batch)), np.float32)
+        shares = np.zeros((*vectors.shape[:2], len(self._classes)), np.float32)
+        if model.ngrams is not None:
+            shares = np.asarray(ops.convert_to_numpy(model.ngrams.shares(batch["token_ids"])), np.float32)
+        return np.concatenate([vectors, shares], axis=-1)
+
     def _along(self, read: OneText, number: int) -> Evaluate:
         """Returns the function that looks at points between the text and as many unknown tokens."""
         ids = read.batch["token_ids"]
-        embed: Callable[[Any], Any] = self.run.model.embedding
         nothing = {**read.batch, "token_ids": np.where(ids == 0, 0, UNKNOWN_ID).astype(ids.dtype)}
-        begin, end = (
-            np.asarray(ops.convert_to_numpy(embed(batch)), np.float32) for batch in (nothing, read.batch)
-        )  # (1, time, features)
+        begin, end = self._given(nothing), self._given(read.batch)
         way = (end - begin) * (ids != 0)[..., None]
         mask = np.repeat(ids != 0, _POINTS_AT_ONCE, axis=0)
         chosen = np.repeat(np.eye(len(self._classes), dtype=np.float32)[None, number], _POINTS_AT_ONCE, axis=0)

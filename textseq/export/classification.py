@@ -10,7 +10,7 @@ import tensorflow as tf
 from textseq.evaluation.loading import Run
 from textseq.export.endpoint import Endpoint, Input
 from textseq.export.texts import Encode, padded, padded_pairs
-from textseq.tasks.classification import ClassificationModel
+from textseq.tasks.classification_model import ClassificationModel
 
 Tensors = Mapping[str, Any]
 

@@ -25,7 +25,7 @@ from textseq.export.runtimes.making import make
 from textseq.export.texts import encoder_of
 from textseq.export.versions import next_version, publish, workspace
 from textseq.export.warmup import FILE, write_warmup
-from textseq.tasks.classification import ClassificationModel
+from textseq.tasks.classification_model import ClassificationModel
 from textseq.tasks.language_model import LanguageModel
 
 EXTRA = "assets.extra"

@@ -15,49 +15,18 @@ from textseq.data.labels import Labels
 from textseq.data.sources import Splits
 from textseq.data.streams import StreamedClassificationBatches
 from textseq.data.tokenizers.base import Tokenizer
-from textseq.encoder import Encoder
 from textseq.errors import UsageError, problem
 from textseq.layers.embedding import TokenEmbedding
-from textseq.layers.pooling import Pooling
 from textseq.model import TextModel, inference
 from textseq.registry import tasks
 from textseq.tasks.base import Batch, Batches, EncodedSplit, Prepared, Progress, Task, build_encoder, streamed_steps
+from textseq.tasks.classification_model import ClassificationModel
 from textseq.tasks.classified_rows import ClassifiedRows
 from textseq.tasks.encoding import encode_splits
 from textseq.tasks.metrics import ClassificationScores, MultiLabelScores
 from textseq.tasks.rows import RowRecord
 
 _EVALUATION_ROWS = 128
-
-
-class ClassificationModel(TextModel):
-    """Embedding → encoder → pooling → dropout → one logit a class.
-
-    Args:
-        embedding: Token (and segment) embedding.
-        encoder: Any encoder.
-        classes: Number of classes.
-        pooling: How the steps become one vector.
-        dropout: Fraction of the pooled vector dropped in training.
-    """
-
-    def __init__(
-        self, embedding: TokenEmbedding, encoder: Encoder, *, classes: int, pooling: Any, dropout: float, **kwargs: Any
-    ) -> None:
-        super().__init__(embedding, encoder, **kwargs)
-        self.pooling = Pooling(pooling, bidirectional=not encoder.causal)
-        self.dropout = keras.layers.Dropout(dropout)
-        self.logits = keras.layers.Dense(classes, dtype="float32")
-
-    def call(self, batch: Any, training: bool | None = None) -> Any:
-        """Returns the logits. `(batch, classes)`."""
-        encoded, mask, _ = self.encode(batch, training=training)
-        return self.classify(encoded, mask, training=training)
-
-    def classify(self, encoded: Any, mask: Any, training: bool | None = None) -> Any:
-        """Returns the logits `(batch, classes)` of what the encoder made, `(batch, time, units)`."""
-        pooled = self.pooling(encoded, mask=mask)  # (batch, units)
-        return self.logits(self.dropout(pooled, training=training))
 
 
 @tasks.register("classification")
@@ -68,6 +37,10 @@ class Classification(Task):
         pooling: How the encoder's steps become one vector: the last step, the mean, the maximum or attention.
         dropout: Fraction of the pooled vector dropped in training, 0 to 1.
         label_smoothing: Probability taken from the right class and shared by all, 0 to 1.
+        ngrams: Tokens of the longest n-grams that give each class a score of their own, beside the encoder: what a
+            linear model finds in them the encoder need not learn. 0 for none.
+        ngram_rate: How many times the encoder's learning rate those scores have, more than 0. Large ones fit the rows
+            before the encoder does, which then learns less.
         max_length: Tokens a text is cut to.
         truncate: Which end of a longer text goes: "end", "start", or "middle" (head and tail stay).
         class_weights: "balanced" weighs each row by the inverse frequency of its class; "none" does not. For rows with
@@ -86,6 +59,8 @@ class Classification(Task):
         pooling: Literal["last", "mean", "max", "attention"] = "max",
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
+        ngrams: int = 0,
+        ngram_rate: float = 50.0,
         max_length: int = 512,
         truncate: Literal["end", "start", "middle"] = "end",
         class_weights: Literal["none", "balanced"] = "none",
@@ -94,6 +69,7 @@ class Classification(Task):
         self.pooling = pooling
         self.dropout = dropout
         self.label_smoothing = label_smoothing
+        self.ngrams, self.ngram_rate = ngrams, ngram_rate
         self.max_length = max_length
         self.truncate = truncate
         self.class_weights = class_weights
@@ -118,7 +94,14 @@ class Classification(Task):
         )
         classes = len(_required(labels).names)
         model = ClassificationModel(
-            embedding, encoder, classes=classes, pooling=self.pooling, dropout=self.dropout, name="classifier"
+            embedding,
+            encoder,
+            classes=classes,
+            pooling=self.pooling,
+            dropout=self.dropout,
+            ngrams=self.ngrams,
+            ngram_rate=self.ngram_rate,
+            name="classifier",
         )
         example = {"token_ids": np.ones((2, 4), np.int32)}
         if config.data.text_pair is not None:

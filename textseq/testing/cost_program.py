@@ -20,7 +20,7 @@ from textseq.export.session import Session
 from textseq.layers.embedding import TokenEmbedding
 from textseq.plugins import load_plugin
 from textseq.registry import encoders
-from textseq.tasks.classification import ClassificationModel
+from textseq.tasks.classification_model import ClassificationModel
 from textseq.testing.comparing import difference
 from textseq.testing.cost import BATCH, TOKENS
 from textseq.testing.trying import first_line

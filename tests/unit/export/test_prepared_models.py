@@ -13,7 +13,7 @@ from textseq.export.prepared import prepared
 from textseq.layers.embedding import TokenEmbedding
 from textseq.layers.recurrence import RecurrentStack
 from textseq.registry import encoders
-from textseq.tasks.classification import ClassificationModel
+from textseq.tasks.classification_model import ClassificationModel
 
 TOKEN_IDS = np.array([[5, 3, 8, 1], [7, 2, 0, 0]], "int32")
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from textseq.layers.variables import rows_of
 
-_ROWS = 65_521  # a prime
+_ROWS = 65_521  # of each length; a prime
 _FACTOR = 251  # times a row's number it stays below 2**24: OpenVINO multiplies integers as float32
 _DROPPED = 0.3
 
@@ -18,8 +18,10 @@ class NgramScores(keras.layers.Layer):
     """Adds up what a text's n-grams, 1 to `longest` tokens long, give to each class.
 
     An n-gram's scores are a row of a table that it finds by hashing, so that no list of n-grams is kept (Weinberger et
-    al. 2009, https://arxiv.org/abs/0902.2206; with n-grams Joulin et al. 2017, https://arxiv.org/abs/1607.01759). A
-    text of n of them has 1/√n of each: a vector of length 1, as the rows of TF-IDF have. Scores begin at 0.
+    al. 2009, https://arxiv.org/abs/0902.2206; with n-grams Joulin et al. 2017, https://arxiv.org/abs/1607.01759). Each
+    length has rows of its own, and two of the 250 lowest ids, which tokenizers give to frequent tokens, share none with
+    two others. A text of n n-grams has 1/√n of each: a vector of length 1, as the rows of TF-IDF have. Scores begin at
+    0.
 
     Args:
         classes: Columns of the table.
@@ -33,7 +35,9 @@ class NgramScores(keras.layers.Layer):
         super().__init__(autocast=False, dtype="float32", **kwargs)
         self.longest, self.rate = longest, rate
         self.seed_generator = keras.random.SeedGenerator()
-        self.table = self.add_weight(name="table", shape=(_ROWS, classes), initializer="zeros", autocast=False)
+        self.table = self.add_weight(
+            name="table", shape=(longest * _ROWS, classes), initializer="zeros", autocast=False
+        )
         self.built = True
 
     def call(self, token_ids: Any, training: bool | None = None) -> Any:
@@ -59,10 +63,10 @@ class NgramScores(keras.layers.Layer):
         """Returns the n-grams' rows and weights, first those of one token, by where they begin. `(batch, n·time)`."""
         ids = ops.cast(token_ids, "int32")
         row, real, rows, reals = ops.zeros_like(ids), ops.ones_like(ids, dtype="bool"), [], []
-        for _ in range(self.longest):
-            row = ops.mod((row + 1) * _FACTOR + ops.mod(ids, _ROWS), _ROWS)
+        for shorter in range(self.longest):
+            row = ops.mod(row * _FACTOR + ops.mod(ids, _ROWS), _ROWS)
             real = ops.logical_and(real, ids > 0)
-            rows.append(row)
+            rows.append(shorter * _ROWS + row)
             reals.append(real)
             ids = ops.concatenate([ids[:, 1:], ops.zeros_like(ids[:, :1])], axis=1)
         counted = ops.cast(ops.concatenate(reals, axis=1), "float32")

@@ -84,6 +84,15 @@ def test_large_ids_find_rows_of_their_own() -> None:
     assert len({int(rows[0, place]) for place in (0, 1, 2)}) == 3
 
 
+def test_frequent_tokens_share_no_rows_nor_do_lengths() -> None:
+    ids = np.stack(np.meshgrid(np.arange(1, 251), np.arange(1, 251)), -1).reshape(-1, 2).astype("int32")
+    rows = ops.convert_to_numpy(made(2)._found(ids)[0])  # the first token, the second, both, and one beyond the text
+    pairs = set(rows[:, 2].tolist())
+    assert len(pairs) == 250 * 250
+    assert len(set(rows[:, :2].ravel().tolist())) == 250
+    assert not pairs & set(rows[:, :2].ravel().tolist())
+
+
 def test_training_leaves_out_some_and_keeps_their_sum_in_the_mean() -> None:
     layer = made(1, classes=1)
     ids = np.tile(np.array([[5]], "int32"), (8000, 1))

@@ -46,6 +46,12 @@ def predictions(run: Path, texts: list[Any]) -> list[dict[str, Any]]:
     return list(predict(load_run(run), texts))
 
 
+def assert_alike(served: dict[str, np.ndarray], wanted: list[dict[str, Any]]) -> None:
+    """Asserts that the probabilities of an export's answers are those of predictions."""
+    probabilities = [[answer["probabilities"][name.decode()] for name in served["labels"][0]] for answer in wanted]
+    np.testing.assert_allclose(served["probabilities"], probabilities, atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def classified(exported_classifier: Path) -> dict[str, dict[str, np.ndarray]]:
     """The answers of every signature of the classifier, from one process."""
@@ -70,8 +76,7 @@ def test_served_predictions_are_those_of_predict(classified: Any, classifier_run
     served = classified["serving_default"]
     assert [label.decode() for label in served["label"]] == [answer["label"] for answer in wanted]
     assert len({answer["label"] for answer in wanted}) == 2
-    probabilities = [[answer["probabilities"][name.decode()] for name in served["labels"][0]] for answer in wanted]
-    np.testing.assert_allclose(served["probabilities"], probabilities, atol=1e-5)
+    assert_alike(served, wanted)
     np.testing.assert_array_equal(classified["predict"]["label"], served["label"])
 
 
@@ -118,9 +123,7 @@ def test_what_ngrams_give_is_served_too(train: Any, topics_config: Path, tmp_pat
     export(run, tmp_path / "out")
     session = Session(tmp_path / "out" / "1")
     session.ask("serving_default", {"text": STRANGE})
-    served, wanted = session.run()[0], predictions(run, read(STRANGE))
-    probabilities = [[answer["probabilities"][name.decode()] for name in served["labels"][0]] for answer in wanted]
-    np.testing.assert_allclose(served["probabilities"], probabilities, atol=1e-5)
+    assert_alike(session.run()[0], predictions(run, read(STRANGE)))
 
 
 def test_an_export_says_what_it_is(exported_classifier: Path, classifier_run: Path) -> None:

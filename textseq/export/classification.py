@@ -108,7 +108,9 @@ class ClassifierEndpoints:
             encoded, mask, _ = model.encode(_model_inputs(self._batch(inputs)), training=False)
             return {"embedding": tf.cast(model.pooling(encoded, mask=mask), tf.float32)}
 
-        outputs = {"embedding": "The encoder's steps as one vector, which the classes are read from. (batch, units)"}
+        outputs = {
+            "embedding": "The encoder's steps as one vector, which classes are read from beside n-grams. (batch, units)"
+        }
         return Endpoint("embed", "Gives a text as a vector.", self._texts(), outputs, function)
 
     def _texts(self) -> tuple[Input, ...]:

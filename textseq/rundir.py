@@ -7,7 +7,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +249,10 @@ class RunDirectory:
     def append_jsonl(self, name: str, value: Any) -> None:
         """Adds a line to a JSON Lines file, after cutting off a line that a crash left unfinished."""
         append_line(self.path / name, json.dumps(_plain(value), ensure_ascii=False))
+
+    def write_jsonl(self, name: str, values: Sequence[Any]) -> None:
+        """Writes a JSON Lines file whole."""
+        self.write_text(name, "".join(json.dumps(_plain(value), ensure_ascii=False) + "\n" for value in values))
 
     def read_jsonl(self, name: str) -> list[Any]:
         """Reads the whole lines of a JSON Lines file; none where there is no file.

@@ -112,6 +112,9 @@ def test_a_cut_while_going_back_leaves_no_checkpoint_whose_lines_are_gone(
         patch.setattr(Checkpoints, "put_back", cut)
         textseq(tmp_path / "cut", often, code=1)
     assert last_checkpoint(tmp_path / "cut")["step"] == lines(tmp_path / "cut" / "metrics.jsonl")[-1]["step"] == 15
+    textseq(tmp_path / "cut", often)
+    rates = [line["learning_rate_times"] for line in lines(tmp_path / "cut" / "setbacks.jsonl")]
+    assert rates == [0.5, 0.25]  # the one that was cut off stands there once
 
 
 def kill_at(step: int, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:

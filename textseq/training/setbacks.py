@@ -63,5 +63,6 @@ class Setbacks:
             "learning_rate_times": after["scale"],
             "rows": self.feed.rows(error.epoch, error.step),
         }
-        self.run.append_jsonl(_FILE, line)
+        # A process that was killed before its next checkpoint left a line that the run, resumed, writes again.
+        self.run.write_jsonl(_FILE, [*self.run.read_jsonl(_FILE)[: self.count], line])
         return after

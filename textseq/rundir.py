@@ -248,11 +248,11 @@ class RunDirectory:
 
     def append_jsonl(self, name: str, value: Any) -> None:
         """Adds a line to a JSON Lines file, after cutting off a line that a crash left unfinished."""
-        append_line(self.path / name, json.dumps(_plain(value), ensure_ascii=False))
+        append_line(self.path / name, _line(value))
 
     def write_jsonl(self, name: str, values: Sequence[Any]) -> None:
         """Writes a JSON Lines file whole."""
-        self.write_text(name, "".join(json.dumps(_plain(value), ensure_ascii=False) + "\n" for value in values))
+        self.write_text(name, "".join(f"{_line(value)}\n" for value in values))
 
     def read_jsonl(self, name: str) -> list[Any]:
         """Reads the whole lines of a JSON Lines file; none where there is no file.
@@ -268,6 +268,10 @@ class RunDirectory:
                 return [json.loads(line) for line in file if line.endswith("\n")]
         except ValueError as error:
             raise RunDirectoryError(problem(str(path), f"is not JSON Lines: {error}")) from error
+
+
+def _line(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from textseq.cli import main
 
@@ -18,6 +22,26 @@ def trained(config: Path, run: Path, *settings: str, report: bool = False) -> Pa
         main(["train", str(config), "--run-dir", str(run), "--quiet", "--json", *page, *more])
     assert ended.value.code == 0
     return run
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], Any]], Path]:
+    """What has a folder made by the first process that needs it, and gives every process a copy of its own."""
+    mine = tmp_path_factory.mktemp("copies")
+    together = "PYTEST_XDIST_WORKER" in os.environ
+    everyones = tmp_path_factory.getbasetemp().parent if together else tmp_path_factory.getbasetemp()
+
+    def folder(name: str, make: Callable[[Path], Any]) -> Path:
+        original = everyones / "made once" / name
+        original.parent.mkdir(exist_ok=True)
+        with FileLock(original.with_suffix(".lock")):
+            if not original.exists():
+                unfinished = original.with_suffix(".unfinished")
+                make(unfinished)
+                unfinished.rename(original)
+        return Path(shutil.copytree(original, mine / name))
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -41,35 +65,29 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def classifier_run(topics_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def classifier_run(topics_config: Path, once: Any) -> Path:
     """An LSTM with SentencePiece that tells animals from tools."""
-    run = tmp_path_factory.mktemp("runs") / "classifier"
-    return trained(
-        topics_config, run, "tokenizer={name: sentencepiece, vocabulary_size: 320}", "task.max_length=64", report=True
-    )
+    settings = ("tokenizer={name: sentencepiece, vocabulary_size: 320}", "task.max_length=64")
+    return once("classifier", lambda run: trained(topics_config, run, *settings, report=True))
 
 
 @pytest.fixture(scope="session")
-def writer_run(story_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def writer_run(story_config: Path, once: Any) -> Path:
     """An LSTM language model over bytes."""
-    return trained(story_config, tmp_path_factory.mktemp("runs") / "writer", "training.epochs=6", report=True)
+    return once("writer", lambda run: trained(story_config, run, "training.epochs=6", report=True))
 
 
 @pytest.fixture(scope="session")
-def exported_classifier(classifier_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported_classifier(classifier_run: Path, once: Any) -> Path:
     """The folder of versions of `classifier_run`."""
     from textseq.export.exporter import export
 
-    out = tmp_path_factory.mktemp("exported") / "classifier"
-    export(classifier_run, out)
-    return out
+    return once("exported_classifier", lambda out: export(classifier_run, out))
 
 
 @pytest.fixture(scope="session")
-def exported_writer(writer_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported_writer(writer_run: Path, once: Any) -> Path:
     """The folder of versions of `writer_run`."""
     from textseq.export.exporter import export
 
-    out = tmp_path_factory.mktemp("exported") / "writer"
-    export(writer_run, out)
-    return out
+    return once("exported_writer", lambda out: export(writer_run, out))

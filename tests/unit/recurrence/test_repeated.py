@@ -14,7 +14,7 @@ from textseq.registry import encoders
 if keras.backend.backend() != "tensorflow":
     pytest.skip("it is TensorFlow's optimizer that reorders sums", allow_module_level=True)
 
-TIME, ROWS, UNITS, LARGE = 35, 20, 200, 90_000
+TIME, ROWS, UNITS, LARGE, NARROW = 35, 20, 200, 90_000, 4
 _TIMES = 25
 
 
@@ -25,13 +25,13 @@ def test_gradients_are_the_same_to_the_last_bit_each_time(name: str) -> None:
     generator = np.random.default_rng(0)
     encoder = encoders.get(name)(UNITS, causal=True, depth=2)
     inputs = tf.constant(generator.normal(size=(ROWS, TIME, UNITS)).astype("float32"))
-    table = tf.constant(generator.normal(size=(UNITS, LARGE)).astype("float32"))
+    table = tf.constant(generator.normal(size=(NARROW, LARGE)).astype("float32"))
     slopes = tf.constant(generator.normal(size=(ROWS, TIME, UNITS)).astype("float32"))
     encoder.build(inputs.shape)
 
     @tf.function
     def gradients() -> Any:
-        held = tf.matmul(inputs, table)  # 252 MB, from before the loops until after them
+        held = tf.matmul(inputs[..., :NARROW], table)  # 252 MB, from before the loops until after them
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             loss = tf.reduce_mean(encoder(inputs, training=True) * slopes)

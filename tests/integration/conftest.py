@@ -37,6 +37,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         with FileLock(original.with_suffix(".lock")):
             if not original.exists():
                 unfinished = original.with_suffix(".unfinished")
+                shutil.rmtree(unfinished, ignore_errors=True)  # of an attempt that failed
                 make(unfinished)
                 unfinished.rename(original)
         return Path(shutil.copytree(original, mine / name))

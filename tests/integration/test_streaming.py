@@ -47,7 +47,7 @@ def test_a_classifier_learns_from_a_stream(
 def test_a_language_model_learns_from_a_stream(
     story_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ("--no-report", "--set", "training.steps_per_epoch=55", "--set", "training.epochs=6")
+    more = ("--set", "training.steps_per_epoch=55", "--set", "training.epochs=6")
     run("train", story_config, "--run-dir", tmp_path / "run", "--quiet", "--json", *STREAM, *more)
     assert json.loads(capsys.readouterr().out)["test"]["bits_per_byte"] < 2.0
 

@@ -146,7 +146,11 @@ def test_an_export_says_what_it_is(exported_classifier: Path, classifier_run: Pa
 
 
 def test_the_command_makes_the_next_version_in_a_process_of_its_own(
-    exported_classifier: Path, classifier_run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    exported_classifier: Path,
+    classifier_run: Path,
+    classified: Any,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(exported_classifier / "1", tmp_path / "out" / "7")
     capfd.readouterr()
@@ -157,10 +161,9 @@ def test_the_command_makes_the_next_version_in_a_process_of_its_own(
     said = json.loads(captured.out)
     assert (said["version"], Path(said["path"])) == (8, tmp_path / "out" / "8")
     assert said["temperature"] != 1.0
-    session = [Session(tmp_path / "out" / version) for version in ("7", "8")]
-    for one in session:
-        one.ask("serving_default", {"text": STRANGE})
-    plain, calibrated = (one.run()[0] for one in session)
+    session = Session(tmp_path / "out" / "8")
+    session.ask("serving_default", {"text": STRANGE})
+    plain, (calibrated,) = classified["serving_default"], session.run()
     np.testing.assert_array_equal(plain["label"], calibrated["label"])
     powers = plain["probabilities"].astype(float) ** (1 / said["temperature"])
     np.testing.assert_allclose(calibrated["probabilities"], powers / powers.sum(1, keepdims=True), atol=1e-5)

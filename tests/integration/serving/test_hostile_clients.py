@@ -186,9 +186,12 @@ def test_a_head_that_never_ends_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -
         async with await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0) as listening:
             reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
             writer.write(sent)
-            answer = await asyncio.wait_for(reader.read(), 30)
-            writer.close()
-            return answer
+            try:
+                return await asyncio.wait_for(reader.read(), 30)
+            except ConnectionResetError:  # hung up on with what was sent still unread, on a machine that stalls
+                return b""
+            finally:
+                writer.close()
 
     assert asyncio.run(hung_up_on(b"")) == b""
     assert asyncio.run(hung_up_on(b"GET / HTTP/1.1\r\nHost: x\r\n")) == b""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib.util
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,8 +42,9 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         way_out = f"Install it: pip install 'textseq[{chosen}]'" if chosen == "jax" else f"Install {chosen}"
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
-    with no_chatter():
-        import keras  # noqa: F401
+    if "keras" not in sys.modules:
+        with no_chatter(), no_search_for_garbage():
+            import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")
     for plugin in plugins:
         from textseq.plugins import load_plugin
@@ -76,3 +80,15 @@ def no_chatter() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def no_search_for_garbage() -> Iterator[None]:
+    """Spares what is imported the search for garbage, now, later and at exit: a third of TensorFlow's start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        atexit.register(gc.freeze)

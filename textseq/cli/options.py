@@ -16,6 +16,9 @@ import click
 from textseq.errors import UsageError, problem
 
 BACKENDS = ("tensorflow", "jax")
+# Where they are installed, Keras and TensorFlow import these: for keras.wrappers and keras.visualization, and to turn
+# JAX's functions into TensorFlow Lite. That takes a third of the start, and no command uses it.
+NEEDLESS = {"tensorflow": ("jax", "matplotlib", "sklearn"), "jax": ("matplotlib", "sklearn")}
 
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="A.B=VALUE", help="Change a setting of the config; repeatable."
@@ -43,7 +46,7 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
     if "keras" not in sys.modules:
-        with no_chatter(), no_search_for_garbage():
+        with no_chatter(), no_search_for_garbage(), as_if_absent(*NEEDLESS[chosen]):
             import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")
     for plugin in plugins:
@@ -92,3 +95,15 @@ def no_search_for_garbage() -> Iterator[None]:
         gc.freeze()
         gc.enable()
         atexit.register(gc.freeze)
+
+
+@contextmanager
+def as_if_absent(*modules: str) -> Iterator[None]:
+    """Lets imports of modules fail, but of those that are imported already; afterwards they can be imported."""
+    hidden = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None lets an import fail
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]

@@ -112,16 +112,21 @@ def _write(run: Run, folder: Path, temperature: float) -> list[Endpoint]:
 
 
 def _add(archive: keras.export.ExportArchive, endpoints: Sequence[Endpoint]) -> None:
-    """Traces every signature."""
+    """Adds every signature."""
     traced: dict[Any, Any] = {}
     for endpoint in endpoints:
-        if endpoint.function in traced:  # serving_default is another signature under another name
-            archive.add_endpoint(endpoint.name, traced[endpoint.function])
-            continue
-        signature = [{item.spec.name: item.spec for item in endpoint.inputs}]
-        function = archive.add_endpoint(endpoint.name, endpoint.function, input_signature=signature)
-        function.get_concrete_function()
-        traced[endpoint.function] = function
+        if endpoint.function not in traced:  # serving_default is another signature under another name
+            traced[endpoint.function] = _traced(endpoint)
+        archive.add_endpoint(endpoint.name, traced[endpoint.function])
+
+
+def _traced(endpoint: Endpoint) -> Any:
+    """Returns a function that calls what a signature does: saving traces it again, and so only the call."""
+    signature = [{item.spec.name: item.spec for item in endpoint.inputs}]
+    concrete = tf.function(endpoint.function, input_signature=signature, autograph=False).get_concrete_function()
+    function = tf.function(lambda inputs: concrete(inputs), input_signature=signature, autograph=False)
+    function.get_concrete_function()
+    return function
 
 
 def _endpoints(run: Run, temperature: float, keep: Callable[[Any], None]) -> list[Endpoint]:

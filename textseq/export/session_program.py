@@ -1,4 +1,4 @@
-"""A program that loads a SavedModel as TensorFlow Serving does and answers requests; textseq and Keras are barred.
+"""A program that loads a SavedModel as TensorFlow Serving does and answers requests; textseq, Keras and JAX are barred.
 
 `tf.saved_model.load` restores Python objects and so hides faults that a server meets; the session loader does not.
 
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BARRED = ("keras", "tf_keras", "textseq", "textseq_plugins")
+BARRED = ("jax", "keras", "tf_keras", "textseq", "textseq_plugins")
 
 
 def main(folder: str, requests_path: str, answers_path: str) -> None:

@@ -7,8 +7,9 @@ source scripts/environment.sh
 
 # XLA compiles thousands of operations for the tests on JAX, most of which run once: as they stand, that takes a fifth
 # of the time less. The long run optimizes them, as trainings do.
-slow=(-m "not slow") on_jax=(KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1)
-if [ "${1:-}" = "--slow" ]; then slow=() on_jax=(KERAS_BACKEND=jax); shift; fi
+export JAX_DISABLE_MOST_OPTIMIZATIONS=1
+slow=(-m "not slow")
+if [ "${1:-}" = "--slow" ]; then slow=() JAX_DISABLE_MOST_OPTIMIZATIONS=0; shift; fi
 
 make_environment test,baseline,quickstart,jax
 
@@ -19,5 +20,5 @@ export HF_HUB_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONDONTWRITEBYTECODE=1
 .venv/bin/python -m pytest -n 2 --dist loadfile "${slow[@]}" "$@"
 # What holds of layers, losses and encoders has to hold on the other backend too.
 if [ "$#" -eq 0 ]; then
-    env "${on_jax[@]}" .venv/bin/python -m pytest -n 2 --dist worksteal "${slow[@]}" tests/contract tests/unit/layers tests/unit/recurrence
+    KERAS_BACKEND=jax .venv/bin/python -m pytest -n 2 --dist worksteal "${slow[@]}" tests/contract tests/unit/layers tests/unit/recurrence
 fi

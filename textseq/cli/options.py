@@ -18,7 +18,7 @@ from textseq.errors import UsageError, problem
 BACKENDS = ("tensorflow", "jax")
 # Where they are installed, Keras and TensorFlow import these: for keras.wrappers and keras.visualization, and to turn
 # JAX's functions into TensorFlow Lite. That takes a third of the start, and no command uses it.
-NEEDLESS = {"tensorflow": ("jax", "matplotlib", "sklearn"), "jax": ("matplotlib", "sklearn")}
+_NEEDLESS = {"tensorflow": ("jax", "matplotlib", "sklearn"), "jax": ("matplotlib", "sklearn")}
 
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="A.B=VALUE", help="Change a setting of the config; repeatable."
@@ -46,7 +46,7 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
     if "keras" not in sys.modules:
-        with no_chatter(), no_search_for_garbage(), as_if_absent(*NEEDLESS[chosen]):
+        with light_start(chosen):
             import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")
     for plugin in plugins:
@@ -67,6 +67,13 @@ def say(line: str) -> None:
 
 def silence(line: str) -> None:
     """Says nothing."""
+
+
+@contextmanager
+def light_start(backend: str) -> Iterator[None]:
+    """Lets the backend and Keras be imported in silence, and no more of what they bring than commands need."""
+    with no_chatter(), no_search_for_garbage(), as_if_absent(*_NEEDLESS[backend]):
+        yield
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from textseq.cli.options import NEEDLESS, as_if_absent, no_chatter, no_search_for_garbage, note
+from textseq.cli.options import light_start, note
 from textseq.errors import UsageError, problem
 from textseq.serving import ports
 from textseq.serving.deployment import KINDS, deployment
@@ -55,7 +55,7 @@ def serve(
     note("this server is for development. In production use TF Serving, on the same folder and with the same requests:")
     click.echo(f"  {production.text('docker')}", err=True)
     click.echo("  (--print-deployment compose or kubernetes for files)", err=True)
-    with no_chatter(), no_search_for_garbage(), as_if_absent(*NEEDLESS["tensorflow"]):
+    with light_start("tensorflow"):
         import tensorflow  # noqa: F401
     warnings.filterwarnings("ignore", module="tensorflow|google")
     from textseq.serving import server

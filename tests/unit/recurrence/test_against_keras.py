@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from textseq.layers.recurrence import RecurrentStack
+from textseq.layers.recurrence import CELLS, RecurrentStack, products
 
 STOCK = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 TOLERANCE = 1e-5
@@ -37,6 +37,17 @@ def largest_difference(first: list[Any], second: list[Any]) -> float:
     )
 
 
+@pytest.fixture(params=[False, True] if keras.backend.backend() == "tensorflow" else [False])
+def wide(request: pytest.FixtureRequest, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as few units are, once as many: those of one or three gates have each product made of two."""
+    if request.param:
+        monkeypatch.setattr(products, "_WIDE", 6)
+        gates = CELLS[cell].gates
+        kernels = products.Product("float32", "float32", gates, 6).of_steps(ops.zeros((6, gates * 6)))
+        assert len(kernels) == {"rnn": 2, "gru": 6, "lstm": 4}[cell]
+
+
+@pytest.mark.usefixtures("wide")
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("cell", STOCK)
 class TestOneDirection:

@@ -15,8 +15,8 @@ import keras
 from keras import ops
 
 from textseq.layers.recurrence.cells import Cell, Parts
+from textseq.layers.recurrence.products import Product, rows_of
 from textseq.layers.recurrence.scan import scan, stacked
-from textseq.layers.sums import sum_in_order
 from textseq.layers.variables import as_tensor
 
 
@@ -100,14 +100,14 @@ class _Run:
     ) -> tuple[Any, Parts, Parts]:
         """Returns the outputs, the final state and, to keep for the backward pass, the states before and the rest."""
         cell, units = self.cell, recurrent.shape[0]
-        product = self.product(initial[0].dtype)
+        product = self.product(initial[0].dtype, units if keep else None)
         projected = product.of_all_steps(inputs, kernel, ops.split(cell.input_bias(bias), cell.gates))
-        kernels = product.by_gate(recurrent)  # cast once, not at each step
+        kernels = product.of_steps(recurrent)  # cast once, not at each step
         recurrent_bias = cell.recurrent_bias(bias)
         biases = None if recurrent_bias is None else ops.split(recurrent_bias, cell.gates)
 
         def step(state: Any, now: Any) -> Any:
-            before = product(state[0] * drop if self.dropped else state[0], kernels)
+            before = product.of_step(state[0] * drop if self.dropped else state[0], kernels, now[0][0])
             if biases is not None:
                 before = tuple(part + own for part, own in zip(before, biases, strict=True))
             new, saved = cell.step(now[0], before, state)
@@ -129,9 +129,9 @@ class _Run:
             return ()
         return (mask[..., 0] > 0.5,) if by_rows else (mask > 0.5,)
 
-    def product(self, dtype: Any) -> _Product:
-        """Returns the products of this run, with outcomes of the states' data type."""
-        return _Product(self.operands, dtype, self.cell.gates)
+    def product(self, dtype: Any, units: int | None) -> Product:
+        """Returns the products of this run, for states of a data type; in training, `units` wide."""
+        return Product(self.operands, dtype, self.cell.gates, units)
 
 
 def _differentiable(run: _Run) -> Any:
@@ -139,7 +139,8 @@ def _differentiable(run: _Run) -> Any:
 
     @ops.custom_gradient
     def forward(inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, *initial: Any) -> Any:
-        units, product = recurrent.shape[0], run.product(initial[0].dtype)
+        units = recurrent.shape[0]
+        product = run.product(initial[0].dtype, units)
         outputs, final, kept = run.forward(inputs, kernel, recurrent, bias, mask, drop, initial, keep=True)
         states_before, saved = kept[: cell.states], kept[cell.states :]
 
@@ -157,15 +158,15 @@ def _differentiable(run: _Run) -> Any:
                 reverse=not run.reverse,
                 differentiated=False,
             )
-            rows = _rows(stacked(d_sums[0], inputs))  # from here on, large products only
-            recurrent_rows = rows if len(d_sums) == 1 else _rows(stacked(d_sums[1], inputs))
+            rows = rows_of(stacked(d_sums[0], inputs))  # from here on, large products only
+            recurrent_rows = rows if len(d_sums) == 1 else rows_of(stacked(d_sums[1], inputs))
             h_before = stacked(states_before[0], inputs)
             d_inputs = ops.reshape(product.one(rows, kernel, second_turned=True), ops.shape(inputs))
-            d_kernel = product.one(_rows(inputs), rows, first_turned=True)
-            entering = _rows(h_before * drop if run.dropped else h_before)
+            d_kernel = product.one(rows_of(inputs), rows, first_turned=True)
+            entering = rows_of(h_before * drop if run.dropped else h_before)
             d_weights = product.one(entering, recurrent_rows, first_turned=True)
-            sums = product.sum_of_rows(rows)
-            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else product.sum_of_rows(recurrent_rows))
+            sums = product.sum_ofrows_of(rows)
+            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else product.sum_ofrows_of(recurrent_rows))
             nothing = (ops.zeros_like(mask), ops.zeros_like(drop))
             return (ops.cast(d_inputs, inputs.dtype), d_kernel, d_weights, d_bias, *nothing, *first)
 
@@ -174,7 +175,7 @@ def _differentiable(run: _Run) -> Any:
     return forward
 
 
-def _step_back(run: _Run, product: _Product, kernels: list[Any], drop: Any) -> Callable[[Any, Any], Any]:
+def _step_back(run: _Run, product: Product, kernels: list[Any], drop: Any) -> Callable[[Any, Any], Any]:
     """Returns the step of the loop backwards: from the gradient of a state to that of the one before, and the gates'.
 
     Args:
@@ -205,65 +206,6 @@ def _step_back(run: _Run, product: _Product, kernels: list[Any], drop: Any) -> C
     return step_back
 
 
-class _Product:
-    """Products of the gates' kernels, in the form that each backend multiplies fastest.
-
-    TensorFlow takes one product a gate, whose outcomes need no cutting apart and which run side by side; XLA one
-    product for all gates, whose cutting apart it fuses with what comes next.
-    """
-
-    def __init__(self, operands: str, dtype: Any, gates: int) -> None:
-        self._operands, self._dtype, self._gates = operands, dtype, gates
-        self._apart = keras.backend.backend() == "tensorflow"
-
-    def one(self, a: Any, b: Any, *, first_turned: bool = False, second_turned: bool = False) -> Any:
-        """Returns a·b, or aᵀ·b, or a·bᵀ, its factors in the operands' data type."""
-        a, b = ops.cast(a, self._operands), ops.cast(b, self._operands)
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return tf.cast(tf.matmul(a, b, transpose_a=first_turned, transpose_b=second_turned), self._dtype)
-        a, b = ops.transpose(a) if first_turned else a, ops.transpose(b) if second_turned else b
-        return ops.cast(ops.matmul(a, b), self._dtype)
-
-    def by_gate(self, kernel: Any) -> list[Any]:
-        """Returns a kernel as `__call__` takes it."""
-        kernel = ops.cast(kernel, self._operands)
-        return list(ops.split(kernel, self._gates, axis=-1)) if self._apart and self._gates > 1 else [kernel]
-
-    def __call__(self, a: Any, kernels: list[Any]) -> Parts:
-        """Returns the product of a `(rows, features)` with each gate's kernel."""
-        a = ops.cast(a, self._operands)
-        parts = tuple(ops.cast(ops.matmul(a, kernel), self._dtype) for kernel in kernels)
-        return parts if len(parts) == self._gates else tuple(ops.split(parts[0], self._gates, axis=-1))
-
-    def turned_by_gate(self, kernel: Any) -> list[Any]:
-        """Returns a kernel, turned once and not at each step, as `turned` takes it."""
-        kernel = ops.transpose(ops.cast(kernel, self._operands))
-        return list(ops.split(kernel, self._gates, axis=0)) if self._apart and self._gates > 1 else [kernel]
-
-    def turned(self, parts: Parts, joined: Any, kernels: list[Any]) -> Any:
-        """Returns the sum of each gate's part times its turned kernel; `joined` is the parts side by side."""
-        if len(kernels) == 1:
-            return self.one(joined, kernels[0])
-        return sum_in_order([self.one(part, kernel) for part, kernel in zip(parts, kernels, strict=True)], joined)
-
-    def sum_of_rows(self, rows: Any) -> Any:
-        """Returns the sum over the first axis; on TensorFlow as a product, which takes it less time than a sum."""
-        if keras.backend.backend() != "tensorflow":
-            return ops.sum(ops.cast(rows, self._dtype), 0)
-        return self.one(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
-
-    def of_all_steps(self, sequence: Any, kernel: Any, biases: list[Any]) -> Parts:
-        """Returns each gate's projection of a sequence, its bias added. `(time, batch, units)` each."""
-        shape = ops.shape(sequence)
-        parts = self(_rows(sequence), self.by_gate(kernel))
-        return tuple(
-            ops.reshape(part + bias, (shape[0], shape[1], part.shape[-1]))
-            for part, bias in zip(parts, biases, strict=True)
-        )
-
-
 def upstream_of(args: tuple[Any, ...], upstream: Any) -> Any:
     """Returns the gradients of the outputs, which TensorFlow gives one by one and JAX as one tuple."""
     found = args if upstream is None else upstream
@@ -286,7 +228,3 @@ def _chosen(real: Any, here: Any, elsewhere: Any) -> Any:
     import tensorflow as tf
 
     return tf.raw_ops.Select(condition=real, x=here, y=elsewhere)
-
-
-def _rows(sequence: Any) -> Any:
-    return ops.reshape(sequence, (-1, sequence.shape[-1]))  # (time·batch, features)

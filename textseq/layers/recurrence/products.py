@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from textseq.layers.device import has_gpu
 from textseq.layers.recurrence.cells import Parts
 from textseq.layers.sums import sum_in_order
 
@@ -32,8 +33,8 @@ class Product:
     def __init__(self, operands: str, dtype: Any, gates: int, units: int | None) -> None:
         self._operands, self._dtype, self._gates = operands, dtype, gates
         self._apart = keras.backend.backend() == "tensorflow"
-        halved = self._apart and gates % 2 == 1 and units is not None and units >= _WIDE and units % 2 == 0
-        self._pieces = 2 if halved else 1
+        wide = units is not None and units >= _WIDE and units % 2 == 0
+        self._pieces = 2 if self._apart and wide and gates % 2 == 1 and not has_gpu() else 1
 
     def one(self, a: Any, b: Any, *, first_turned: bool = False, second_turned: bool = False) -> Any:
         """Returns a·b, or aᵀ·b, or a·bᵀ, its factors in the operands' data type."""

@@ -165,8 +165,8 @@ def _differentiable(run: _Run) -> Any:
             d_kernel = product.one(rows_of(inputs), rows, first_turned=True)
             entering = rows_of(h_before * drop if run.dropped else h_before)
             d_weights = product.one(entering, recurrent_rows, first_turned=True)
-            sums = product.sum_ofrows_of(rows)
-            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else product.sum_ofrows_of(recurrent_rows))
+            sums = product.sum_of_rows(rows)
+            d_bias = cell.bias_gradient(sums, sums if len(d_sums) == 1 else product.sum_of_rows(recurrent_rows))
             nothing = (ops.zeros_like(mask), ops.zeros_like(drop))
             return (ops.cast(d_inputs, inputs.dtype), d_kernel, d_weights, d_bias, *nothing, *first)
 

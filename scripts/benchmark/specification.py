@@ -106,6 +106,11 @@ class Contender:
     encoder: str | None = None
     device: Literal["cpu", "gpu"] = "cpu"
 
+    @property
+    def of_textseq(self) -> bool:
+        """Whether it is the toolkit's, a loss of its among them."""
+        return self.library == "ours" or (self.library == "loss" and self.variant != "plain")
+
     def builds(self, model: Model) -> Model:
         """Returns what it builds in a workload of `model`."""
         own = self.model or model

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from benchmark.machine import gpu_peak_megabytes, megabytes_held, peak_megabytes
 from benchmark.queued import seconds_of
 from benchmark.specification import from_json
+from textseq.cli.options import begin
 
 Step = Callable[[], None]
 _WARM_UP = 4
@@ -23,6 +24,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     contender, model, cycle = from_json(json.loads(sys.argv[1]))
+    if contender.of_textseq:
+        begin(backend=contender.backend)  # as its commands do
     try:
         library = importlib.import_module(f"benchmark.contenders.{contender.library}")
         on_gpu = contender.device == "gpu"

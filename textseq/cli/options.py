@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import click
 
 from textseq.errors import UsageError, problem
+from textseq.training.memory import keep_freed_memory
 
 BACKENDS = ("tensorflow", "jax")
 # Where they are installed, Keras and TensorFlow import these: for keras.wrappers and keras.visualization, and to turn
@@ -46,6 +47,8 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
     if "keras" not in sys.modules:
+        if chosen == "jax":
+            keep_freed_memory(chosen)
         with light_start(chosen):
             import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")

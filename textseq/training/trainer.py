@@ -86,7 +86,7 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
         UsageError: The encoder refuses its arguments, a callback cannot be made, or there is no score to monitor.
     """
     _require_tensorboard(config)
-    keep_freed_memory()
+    keep_freed_memory(keras.backend.backend())
     use_wide_vectors()
     share_cores(config, causal=task.causal)
     seed_everything(config)

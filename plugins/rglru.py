@@ -12,6 +12,7 @@ from keras import ops
 
 from textseq.encoder import Encoder
 from textseq.layers.convolution import TimeConvolution
+from textseq.layers.dense import Dense
 from textseq.layers.recurrence import LayerStack, LinearLayer
 from textseq.registry import encoders
 
@@ -54,7 +55,7 @@ class RGLRU(Encoder):
     def build(self, input_shape: Any) -> None:
         """Makes the weights; inputs of another width are projected first."""
         if input_shape[-1] != self.units:
-            self.entry = keras.layers.Dense(self.units, use_bias=False, dtype=self.dtype_policy)
+            self.entry = Dense(self.units, use_bias=False, dtype=self.dtype_policy)
             self.entry.build(input_shape)
         shape = (*tuple(input_shape)[:-1], self.units)
         for block in self.blocks:
@@ -108,11 +109,11 @@ class Block(keras.layers.Layer):
         self.supports_masking = True
         policy = self.dtype_policy
         self.units, self.inner, self.causal = units, inner, causal
-        self.gate, self.branch, self.merge = (keras.layers.Dense(units, dtype=policy) for _ in range(3))
+        self.gate, self.branch, self.merge = (Dense(units, dtype=policy) for _ in range(3))
         self.window = TimeConvolution(units, width=_WINDOW, causal=causal, by_feature=True, dtype=policy)
         self.recurrence = LayerStack(units, GatedLinearUnits, causal=causal, dtype=policy)
-        self.wide = [keras.layers.Dense(inner, dtype=policy) for _ in range(2 if inner else 0)]
-        self.narrow = keras.layers.Dense(units, dtype=policy) if inner else None
+        self.wide = [Dense(inner, dtype=policy) for _ in range(2 if inner else 0)]
+        self.narrow = Dense(units, dtype=policy) if inner else None
         self.norms = [keras.layers.RMSNormalization(epsilon=1e-6, dtype=policy) for _ in range(2 if inner else 1)]
         self.dropouts = [keras.layers.Dropout(dropout, dtype=policy) for _ in self.norms]
 

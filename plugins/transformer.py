@@ -14,6 +14,7 @@ from keras import ops
 from textseq.encoder import Encoder
 from textseq.errors import UsageError, problem
 from textseq.layers.attention import SelfAttention
+from textseq.layers.dense import Dense
 from textseq.layers.normalization import RMSNormalization
 from textseq.layers.one_pass import one_pass
 from textseq.registry import encoders
@@ -83,7 +84,7 @@ class Transformer(Encoder):
     def build(self, input_shape: Any) -> None:
         """Makes the weights; inputs of another width are projected first."""
         if input_shape[-1] != self.units:
-            self.entry = keras.layers.Dense(self.units, use_bias=False, dtype=self.dtype_policy)
+            self.entry = Dense(self.units, use_bias=False, dtype=self.dtype_policy)
             self.entry.build(input_shape)
         shape = (*tuple(input_shape)[:-1], self.units)
         for block in self.blocks:
@@ -178,9 +179,9 @@ class Block(keras.layers.Layer):
             initializer_scale=scale,
             dtype=policy,
         )
-        self.wide = keras.layers.Dense(inner * (2 if self.gated else 1), use_bias=False, dtype=policy)
+        self.wide = Dense(inner * (2 if self.gated else 1), use_bias=False, dtype=policy)
         spread = keras.initializers.VarianceScaling(scale**2, "fan_avg", "uniform")
-        self.narrow = keras.layers.Dense(units, use_bias=False, kernel_initializer=spread, dtype=policy)
+        self.narrow = Dense(units, use_bias=False, kernel_initializer=spread, dtype=policy)
         self.inner = inner
         self.dropouts = [keras.layers.Dropout(dropout, dtype=policy) for _ in range(2)]
 

@@ -16,6 +16,7 @@ import textseq.layers.attention.cache as cache
 from textseq.layers.attention.fused import can_fuse, fused_attention
 from textseq.layers.attention.heads import split_heads, suits, turned_heads
 from textseq.layers.attention.rotary import angles, rotate
+from textseq.layers.dense import Dense
 from textseq.layers.masked_softmax import softmax
 from textseq.layers.observing import observe, observed
 
@@ -56,12 +57,8 @@ class SelfAttention(keras.layers.Layer):
         self.units, self.heads, self.kv_heads = units, heads, kv_heads
         self.causal, self.context, self.width = causal, context, units // heads
         spread = keras.initializers.VarianceScaling(initializer_scale**2, "fan_avg", "uniform")
-        self.projection = keras.layers.Dense(
-            (heads + 2 * kv_heads) * self.width, use_bias=False, dtype=self.dtype_policy
-        )
-        self.output_projection = keras.layers.Dense(
-            units, use_bias=False, kernel_initializer=spread, dtype=self.dtype_policy
-        )
+        self.projection = Dense((heads + 2 * kv_heads) * self.width, use_bias=False, dtype=self.dtype_policy)
+        self.output_projection = Dense(units, use_bias=False, kernel_initializer=spread, dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:

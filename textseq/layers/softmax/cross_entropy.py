@@ -23,7 +23,7 @@ from textseq.layers.variables import as_tensor
 
 _CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
 _CHUNK_LOGITS_ON_GPU = 2**25  # there is more work to share out; with 2**27 a step of 65,536 rows took 1.7 times as long
-_WHOLE_LOGITS = 2**25  # made at once: for few rows a pass over the kernel's gradient weighs more
+_WHOLE_LOGITS = 2**25  # made at once on TensorFlow: for few rows a pass over the kernel's gradient weighs more
 _LARGEST_SUM = 1e25  # of powers: far from where products of them overflow
 _LARGE_LOGITS = 2**20  # from here on they are compiled on TensorFlow: 4 MiB leave the caches
 
@@ -181,7 +181,8 @@ def _over_chunks(
     logits = _CHUNK_LOGITS_ON_GPU if has_gpu() else _CHUNK_LOGITS
     size, rows = max(logits // vocabulary, 1), parts[0].shape[0]
     nothing: tuple[Any, ...] = (None,) * len(shapes)
-    if rows is not None and rows <= max(size, _WHOLE_LOGITS // vocabulary):
+    whole = _WHOLE_LOGITS if keras.backend.backend() == "tensorflow" else logits
+    if rows is not None and rows <= max(size, whole // vocabulary):
         return one(nothing, *parts)
     if rows is not None:
         size = -(-rows // -(-rows // size))  # as many chunks, and alike

@@ -14,6 +14,7 @@ from benchmark.machine import gpu_peak_megabytes, megabytes_held, peak_megabytes
 from benchmark.queued import seconds_of
 from benchmark.specification import from_json
 from textseq.cli.options import begin
+from textseq.errors import UsageError
 
 Step = Callable[[], None]
 _WARM_UP = 4
@@ -24,15 +25,18 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     contender, model, cycle = from_json(json.loads(sys.argv[1]))
-    if contender.of_textseq:
-        begin(backend=contender.backend)  # as its commands do
     try:
+        if contender.of_textseq:
+            begin(backend=contender.backend)  # as its commands do
         library = importlib.import_module(f"benchmark.contenders.{contender.library}")
         on_gpu = contender.device == "gpu"
         held = 0.0 if on_gpu else megabytes_held()  # of a GPU none is held by libraries
         step: Step = library.make_step(contender, model, cycle)
     except ModuleNotFoundError as error:
         _say(answers, {"missing": f"{error.name} is not installed"})
+        return
+    except UsageError as error:
+        _say(answers, {"missing": str(error)})
         return
     for _ in range(max(cycle, _WARM_UP)):
         step()

@@ -47,7 +47,7 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
     if "keras" not in sys.modules:
-        if chosen == "jax":
+        if chosen == "jax":  # whose threads keep the arenas that they begin with
             keep_freed_memory(chosen)
         with light_start(chosen):
             import keras  # noqa: F401

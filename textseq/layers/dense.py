@@ -31,8 +31,7 @@ class Dense(keras.layers.Dense):
 def _product(rows: Any, kernel: Any) -> Any:
     from jax import lax
 
-    def backward(*args: Any, upstream: Any = None) -> Any:
-        above = args[0] if upstream is None else upstream
+    def backward(above: Any) -> Any:
         return ops.matmul(above, ops.transpose(kernel)), lax.dot_general(rows, above, (((0,), (0,)), ((), ())))
 
     return ops.matmul(rows, kernel), backward

@@ -21,11 +21,16 @@ print((held - resident_bytes()) // 2**20)
 """
 
 
+def answer(program: str, **settings: str) -> int:
+    """What a program prints, in an environment without other settings of memory than these."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
+    command = [sys.executable, "-c", program]
+    return int(subprocess.run(command, env=clean | settings, check=True, capture_output=True, text=True).stdout)
+
+
 def given_back(first: str, **settings: str) -> int:
     """Megabytes that leave the process when a large block is freed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
-    command = [sys.executable, "-c", GIVE_BACK.format(first=first)]
-    return int(subprocess.run(command, env=clean | settings, check=True, capture_output=True, text=True).stdout)
+    return answer(GIVE_BACK.format(first=first), **settings)
 
 
 PRODUCTS = """
@@ -48,10 +53,7 @@ PAGES = 4096 * 8000 * 4 // os.sysconf("SC_PAGE_SIZE")  # of the product
 
 def pages_mapped(**settings: str) -> int:
     """Pages that a product's result, 125 MiB, takes from the system when the one before is free."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
-    chosen = {"JAX_PLATFORMS": "cpu", **settings}
-    command = [sys.executable, "-c", PRODUCTS]
-    return int(subprocess.run(command, env=clean | chosen, check=True, capture_output=True, text=True).stdout)
+    return answer(PRODUCTS, JAX_PLATFORMS="cpu", **settings)
 
 
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")

@@ -30,6 +30,7 @@ class Model:
         embedding: Width of the embedding; the encoder's where None.
         heads: Attention heads.
         lengths: A NumPy file with the lengths of texts, for classification.
+        rate: SGD's learning rate, at which the loss falls: numbers that overflow can take other ways through a step.
         causal: Whether a classifier's recurrence goes one way only, with all units.
     """
 
@@ -43,6 +44,7 @@ class Model:
     embedding: int | None = None
     heads: int = 4
     lengths: str | None = None
+    rate: float = 1.0
     causal: bool = False
 
     @property
@@ -76,7 +78,7 @@ class Contender:
 
     Attributes:
         name: As tables show it.
-        library: A module of `benchmark.contenders`.
+        library: A module of `benchmark.contenders`; "ceiling" and "products" are no rivals but bounds.
         backend: Keras's backend.
         precision: "float32" or "bfloat16".
         xla: Whether stock Keras is told to compile with XLA; None leaves it to Keras.
@@ -92,6 +94,7 @@ class Contender:
         "stock",
         "pytorch",
         "ceiling",
+        "products",
         "loss",
         "exported",
         "stock_exported",
@@ -153,9 +156,9 @@ class Workload:
         return replace(self, contenders=tuple(one for one in self.contenders if one.name in names))
 
     def essential(self) -> set[str]:
-        """Returns the names of those that targets are about, and of the ceilings."""
+        """Returns the names of those that targets are about, of the ceilings and of the floors."""
         named = {name for target in self.targets for name in target.names}
-        return named | {one.name for one in self.contenders if one.library == "ceiling"}
+        return named | {one.name for one in self.contenders if one.library in ("ceiling", "products")}
 
     def groups(self) -> Iterator[Workload]:
         """Yields the contenders of each model apart, so that no more processes live at a time than have to."""

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from textseq.layers.recurrence import operation
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.registry import encoders
 
@@ -48,6 +49,25 @@ def test_outputs_and_every_gradient_equal_keras(cell: str, inputs: tuple[np.ndar
     np.testing.assert_allclose(mine[0] * real, theirs[0] * real, atol=1e-6)
     for own, other in zip(mine[1:], theirs[1:], strict=True):
         np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", sorted(STOCK))
+def test_several_steps_a_turn_are_the_same_to_the_last_bit(
+    cell: str, inputs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, mask = inputs  # seven steps: four at once, and three alone
+    layer = encoders.get(cell)(6)
+    layer(x, mask=mask)
+    upstream = np.random.default_rng(1).normal(size=(3, 7, 6)).astype("float32")
+
+    def found() -> list[np.ndarray]:
+        step = tf.function(lambda x: layer(x, mask=mask, training=True))
+        return values_and_gradients(step, x, layer.trainable_variables, upstream)
+
+    several = found()
+    monkeypatch.setattr(operation, "_SMALL_STATE", 0)
+    for one, other in zip(found(), several, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("cell", sorted(STOCK))

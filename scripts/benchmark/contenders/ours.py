@@ -45,7 +45,11 @@ def make_config(contender: Contender, model: Model) -> RunConfig:
         carry = model.encoder != "transformer"  # a cache of keys would be more work than the rivals do
         task = Component("language_modeling", {"window": model.time, "tied": False, "carry_state": carry})
         training = TrainingConfig(
-            batch_size=model.batch, learning_rate=1.0, optimizer=Component("sgd"), clip_norm=5.0, precision=precision
+            batch_size=model.batch,
+            learning_rate=model.rate,
+            optimizer=Component("sgd"),
+            clip_norm=5.0,
+            precision=precision,
         )
     return RunConfig(
         name="bench",

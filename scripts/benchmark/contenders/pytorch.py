@@ -27,7 +27,7 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
     labelled = model.task == "classification"
     made = (Classifier(model) if labelled else LanguageModel(model)).to(device)
     parameters = list(made.parameters())
-    optimizer: Any = torch.optim.Adam(parameters, 1e-3) if labelled else torch.optim.SGD(parameters, 1.0)
+    optimizer: Any = torch.optim.Adam(parameters, 1e-3) if labelled else torch.optim.SGD(parameters, model.rate)
     target = "labels" if labelled else "targets"
     batches = endless([(_tensor(batch["token_ids"]), _tensor(batch[target])) for batch in make_batches(model, cycle)])
 

@@ -22,7 +22,7 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
     labelled = model.task == "classification"
     recurrent = _recurrent(model, xla=bool(contender.xla))
     made = make_classifier(model, recurrent) if labelled else _language_model(model, recurrent)
-    optimizer: Any = keras.optimizers.Adam(1e-3) if labelled else keras.optimizers.SGD(1.0, global_clipnorm=5.0)
+    optimizer: Any = keras.optimizers.Adam(1e-3) if labelled else keras.optimizers.SGD(model.rate, global_clipnorm=5.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     made.compile(optimizer, loss, jit_compile="auto" if contender.xla is None else contender.xla)
     if contender.xla and not made.jit_compile:

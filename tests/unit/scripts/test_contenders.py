@@ -43,6 +43,31 @@ def test_a_step_trains(library: str, task: str, tmp_path: Path, monkeypatch: pyt
     assert all((now != was).any() for now, was in zip(weights(model, step), before, strict=True))
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the products are those on TensorFlow")
+@pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn", "transformer"])
+def test_the_floor_has_all_products_of_a_step_and_no_others(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    operations: list[int] = []
+    multiply = tf.matmul
+
+    def counted(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **more: Any) -> Any:
+        outcome = multiply(a, b, transpose_a=transpose_a, transpose_b=transpose_b, **more)
+        operations.append(2 * a.shape[-2 if transpose_a else -1] * int(np.prod(outcome.shape)))
+        return outcome
+
+    monkeypatch.setattr(tf, "matmul", counted)
+    model = replace(MODELS["language_modeling"], encoder=encoder, embedding=None if encoder == "transformer" else 12)
+    make = importlib.import_module("benchmark.contenders.products").make_step
+    tf.config.run_functions_eagerly(True)
+    try:
+        make(Contender("it", "products"), model, 1)()
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert model.gigaflops is not None
+    assert sum(operations) == pytest.approx(1e9 * model.gigaflops)
+
+
 def weights(model: keras.Model, step: Callable[[], None]) -> list[np.ndarray]:
     """Returns copies of the trained weights, which under JAX are in the step's own state, out of the model."""
     if isinstance(step, Queued):

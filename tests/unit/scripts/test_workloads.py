@@ -66,6 +66,7 @@ def test_a_quick_run_keeps_whom_targets_are_about() -> None:
     workload = step_workloads()["lm-lstm-650"]
     kept = [contender.name for contender in workload.only(workload.essential()).contenders]
     assert {"textseq", "textseq bf16", "textseq jax", "keras", "torch", "gemm", "gemm bf16"} <= set(kept)
+    assert {"products", "products bf16"} <= set(kept)
     assert "keras jax" not in kept
 
 

@@ -19,6 +19,9 @@ from textseq.layers.recurrence.products import Product, rows_of
 from textseq.layers.recurrence.scan import scan, stacked
 from textseq.layers.variables import as_tensor
 
+_SMALL_STATE = 2**13  # numbers: with no more of them, turning a loop of TensorFlow takes long beside a step's products
+_STEPS_A_TURN = 4
+
 
 def recur(
     cell: Cell,
@@ -119,7 +122,13 @@ class _Run:
         sequences = (projected, *self.masks(mask, keep))
         widths = (units,) * count
         final, trace = scan(
-            step, tuple(initial), sequences, output_widths=widths, reverse=self.reverse, differentiated=not keep
+            step,
+            tuple(initial),
+            sequences,
+            output_widths=widths,
+            reverse=self.reverse,
+            differentiated=not keep,
+            steps_a_turn=_steps_a_turn(initial[0]),
         )
         return stacked(trace[0], inputs), final, tuple(trace[1:])
 
@@ -157,6 +166,7 @@ def _differentiable(run: _Run) -> Any:
                 output_dtype=run.operands,
                 reverse=not run.reverse,
                 differentiated=False,
+                steps_a_turn=_steps_a_turn(initial[0]),
             )
             rows = rows_of(stacked(d_sums[0], inputs))  # from here on, large products only
             recurrent_rows = rows if len(d_sums) == 1 else rows_of(stacked(d_sums[1], inputs))
@@ -194,7 +204,9 @@ def _step_back(run: _Run, product: Product, kernels: list[Any], drop: Any) -> Ca
         joined = tuple(_joined(parts) for parts in factors)
         through = product.turned(factors[-1], joined[-1], kernels)
         through = through * drop if run.dropped else through
-        d_before = (through if d_before[0] is None else through + d_before[0], *d_before[1:])
+        if d_before[0] is not None:
+            through = product.sum_of_two(through, d_before[0], joined[-1])
+        d_before = (through, *d_before[1:])
         if run.masked:
             joined = tuple(_chosen(real[0], part, ops.zeros_like(part)) for part in joined)
             d_before = tuple(
@@ -210,6 +222,15 @@ def upstream_of(args: tuple[Any, ...], upstream: Any) -> Any:
     """Returns the gradients of the outputs, which TensorFlow gives one by one and JAX as one tuple."""
     found = args if upstream is None else upstream
     return found[0] if len(found) == 1 and isinstance(found[0], tuple | list) else found
+
+
+def _steps_a_turn(state: Any) -> int:
+    """Returns how many steps a loop does before it turns: several where they are small.
+
+    A language model of 2x200 with 20 rows took 4 % less a step so, on two cores, and began 0.75 s later.
+    """
+    batch, units = state.shape
+    return _STEPS_A_TURN if batch is not None and batch * units <= _SMALL_STATE else 1
 
 
 def _joined(parts: Parts) -> Any:

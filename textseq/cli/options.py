@@ -15,6 +15,7 @@ import click
 
 from textseq.errors import UsageError, problem
 from textseq.training.memory import keep_freed_memory
+from textseq.training.processor import use_wide_vectors
 
 BACKENDS = ("tensorflow", "jax")
 # Where they are installed, Keras and TensorFlow import these: for keras.wrappers and keras.visualization, and to turn
@@ -47,8 +48,9 @@ def begin(plugins: Sequence[str] = (), backend: str | None = None) -> None:
         raise UsageError(problem("--backend", "is not installed", received=chosen, way_out=way_out))
     os.environ["KERAS_BACKEND"] = chosen
     if "keras" not in sys.modules:
-        if chosen == "jax":  # whose threads keep the arenas that they begin with
+        if chosen == "jax":  # whose threads keep the arenas that they begin with, and which reads its flags once
             keep_freed_memory(chosen)
+            use_wide_vectors()
         with light_start(chosen):
             import keras  # noqa: F401
     warnings.filterwarnings("ignore", module="keras|tensorflow|jax")

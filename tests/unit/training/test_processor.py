@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -30,6 +34,25 @@ def test_wide_vectors_are_asked_for_unless_the_user_has_a_wish(
     monkeypatch.setenv("XLA_FLAGS", before)
     use_wide_vectors()
     assert os.environ["XLA_FLAGS"] == after
+
+
+COMPILED = """
+from textseq.cli.options import begin
+begin(backend="jax")
+from keras import ops
+ops.tanh(ops.ones(1000)).block_until_ready()
+"""
+
+
+@pytest.mark.parametrize(("wish", "width"), [("", "512"), ("--xla_cpu_prefer_vector_width=256", "256")])
+def test_under_jax_commands_compile_for_wide_vectors_unless_the_user_has_a_wish(
+    wish: str, width: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("jax", reason="JAX is not installed")
+    flags = {"XLA_FLAGS": f"--xla_dump_to={tmp_path} {wish}", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", COMPILED], env=os.environ | flags, check=True, capture_output=True)
+    written = "".join(path.read_text() for path in tmp_path.glob("*tanh*.ll"))
+    assert set(re.findall(r'"prefer-vector-width"="(\d+)"', written)) == {width}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_under_jax_commands_compile_for_wide_vectors_unless_the_user_has_a_wish(
     pytest.importorskip("jax", reason="JAX is not installed")
     flags = {"XLA_FLAGS": f"--xla_dump_to={tmp_path} {wish}", "JAX_PLATFORMS": "cpu"}
     subprocess.run([sys.executable, "-c", COMPILED], env=os.environ | flags, check=True, capture_output=True)
-    written = "".join(path.read_text() for path in tmp_path.glob("*tanh*.ll"))
+    written = "".join(path.read_text() for path in tmp_path.glob("*.ll"))
     assert set(re.findall(r'"prefer-vector-width"="(\d+)"', written)) == {width}
 
 

@@ -1,7 +1,7 @@
 """A floor: the matrix products of a language model's step alone, in textseq's forms, of factors that lie ready.
 
-A loop over time is there as it is in a step, for each of its products waits for the one before. What stands between
-products is not: gates, norms, the softmax's powers, the optimizer. No step takes less, unless its products do.
+They come in a step's order, each after those that it would wait for there. What stands between products is not here:
+gates, norms, the softmax's powers, the optimizer. No step takes less, unless its products do.
 """
 
 from __future__ import annotations
@@ -18,21 +18,26 @@ from textseq.layers.recurrence.products import Product
 from textseq.training.memory import keep_freed_memory
 
 Tensors = list[Any]
-Part = Callable[[], Tensors]  # does some of the products, and returns what came out
+Part = Callable[[], Tensors]  # does products that need not wait for each other, and returns what came out
+Pair = tuple[Part, Part]  # those of the forward pass, and those that they bring into the backward pass
 
 
 def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], None]:
     """Returns a function that does the products of one step."""
     keep_freed_memory(contender.backend)
     factors = _Factors(contender.precision)
-    parts = [
-        *_layers(factors, model),
-        _dense(factors, model.items, model.units, model.vocabulary, by_rows=True),
-    ]
+    pairs = [*_layers(factors, model), _dense(factors, model.items, model.units, model.vocabulary, by_rows=True)]
+    order = [forward for forward, _ in pairs] + [back for _, back in reversed(pairs)]
 
     @tf.function
     def step() -> Tensors:
-        return [tf.reshape(outcome, (-1,))[0] for part in parts for outcome in part()]  # so that none is left out
+        before: Tensors = []
+        ends = []  # so that no product is left out
+        for part in order:
+            with tf.control_dependencies(before):
+                before = part()
+            ends += [tf.reshape(outcome, (-1,))[0] for outcome in before]
+        return ends
 
     return step
 
@@ -58,55 +63,45 @@ class _Factors:
         return tf.Variable(tf.cast(value, self.dtype), trainable=False)
 
 
-def _layers(factors: _Factors, model: Model) -> Iterator[Part]:
+def _layers(factors: _Factors, model: Model) -> Iterator[Pair]:
     width = model.embedding or model.units
     for _ in range(model.depth):
-        if model.encoder == "transformer":
-            yield from _block(factors, model)
-        else:
-            yield _recurrent_layer(factors, model, width)
+        yield from _block(factors, model) if model.encoder == "transformer" else _recurrent(factors, model, width)
         width = model.units
 
 
-def _dense(factors: _Factors, rows: int, width: int, units: int, *, by_rows: bool = False) -> Part:
-    """Returns the three products of a dense layer; its kernel may be `(units, width)`, as an embedding table lies."""
+def _dense(factors: _Factors, rows: int, width: int, units: int, *, by_rows: bool = False) -> Pair:
+    """Returns the products of a dense layer; its kernel may be `(units, width)`, as an embedding table lies."""
     inputs, upstream = factors.matrix(rows, width), factors.matrix(rows, units)
     kernel = factors.matrix(units, width) if by_rows else factors.matrix(width, units)
-
-    def part() -> Tensors:
-        gradient = (upstream, inputs) if by_rows else (inputs, upstream)
-        return [
-            tf.matmul(inputs, kernel, transpose_b=by_rows),
-            tf.matmul(upstream, kernel, transpose_b=not by_rows),
-            tf.matmul(*gradient, transpose_a=True),
-        ]
-
-    return part
+    turned = (upstream, inputs) if by_rows else (inputs, upstream)
+    return (
+        lambda: [tf.matmul(inputs, kernel, transpose_b=by_rows)],
+        lambda: [tf.matmul(upstream, kernel, transpose_b=not by_rows), tf.matmul(*turned, transpose_a=True)],
+    )
 
 
-def _block(factors: _Factors, model: Model) -> Iterator[Part]:
-    """Yields the parts of a Transformer's block: four dense layers and attention."""
+def _block(factors: _Factors, model: Model) -> Iterator[Pair]:
+    """Yields the products of a Transformer's block."""
     units, rows = model.units, model.items
-    for width, outputs in ((units, 3 * units), (units, units), (units, 4 * units), (4 * units, units)):
-        yield _dense(factors, rows, width, outputs)
     heads = (model.batch, model.heads, model.time, units // model.heads)
     queries, keys, values, d_mixed = (factors.matrix(*heads) for _ in range(4))
     weights, d_scores = (factors.matrix(*heads[:3], model.time) for _ in range(2))
+    yield _dense(factors, rows, units, 3 * units)
+    yield (
+        lambda: [tf.matmul(queries, keys, transpose_b=True)],
+        lambda: [tf.matmul(d_scores, keys), tf.matmul(d_scores, queries, transpose_a=True)],
+    )
+    yield (
+        lambda: [tf.matmul(weights, values)],
+        lambda: [tf.matmul(d_mixed, values, transpose_b=True), tf.matmul(weights, d_mixed, transpose_a=True)],
+    )
+    for width, outputs in ((units, units), (units, 4 * units), (4 * units, units)):
+        yield _dense(factors, rows, width, outputs)
 
-    def attention() -> Tensors:
-        return [
-            tf.matmul(queries, keys, transpose_b=True),
-            tf.matmul(weights, values),
-            tf.matmul(d_mixed, values, transpose_b=True),
-            tf.matmul(weights, d_mixed, transpose_a=True),
-            tf.matmul(d_scores, keys),
-            tf.matmul(d_scores, queries, transpose_a=True),
-        ]
 
-    yield attention
-
-
-def _recurrent_layer(factors: _Factors, model: Model, width: int) -> Part:
+def _recurrent(factors: _Factors, model: Model, width: int) -> Iterator[Pair]:
+    """Yields the products of a recurrent layer: of all steps, and those of its loops."""
     cell, units, rows = CELLS[model.encoder], model.units, model.items
     product = Product(factors.dtype, factors.dtype, cell.gates, units)
     inputs, states, upstream = (factors.matrix(rows, columns) for columns in (width, units, cell.gates * units))
@@ -115,24 +110,18 @@ def _recurrent_layer(factors: _Factors, model: Model, width: int) -> Part:
     steps = [factors.ready(block) for block in product.of_steps(recurrent)]
     turned = [factors.ready(block) for block in product.turned_by_gate(recurrent / cell.gates**0.5)]
     first = factors.matrix(model.batch, units)
-
-    def forward(h: Any) -> Tensors:
-        return list(product.of_step(h, steps, h))
-
-    def back(d: Any) -> Tensors:
-        return [product.turned((d,) * cell.gates, d, turned)]
-
-    def part() -> Tensors:
-        return [
-            *(tf.matmul(inputs, block) for block in by_gate),
-            *_over_time(forward, first, cell.gates, model.time),
-            *_over_time(back, first, 1, model.time),
+    yield (
+        lambda: [tf.matmul(inputs, block) for block in by_gate],
+        lambda: [
             product.one(upstream, kernel, second_turned=True),
             product.one(inputs, upstream, first_turned=True),
             product.one(states, upstream, first_turned=True),
-        ]
-
-    return part
+        ],
+    )
+    yield (
+        lambda: _over_time(lambda h: list(product.of_step(h, steps, h)), first, cell.gates, model.time),
+        lambda: _over_time(lambda d: [product.turned((d,) * cell.gates, d, turned)], first, 1, model.time),
+    )
 
 
 def _over_time(step: Callable[[Any], Tensors], first: Any, outcomes: int, time: int) -> Tensors:

@@ -56,7 +56,7 @@ _FEW, _MANY = 700, 16_384  # tokens of a small and of a large step
 
 
 def _recurrent(encoder: str, units: int, time: int) -> Model:
-    rate = 0.1 if encoder == "rnn" else 1.0  # at which its loss grows
+    rate = 0.1 if encoder == "rnn" else 1.0  # at 1.0 an RNN's loss grows
     return Model("language_modeling", encoder, units, depth=2, vocabulary=10_000, batch=20, time=time, rate=rate)
 
 

@@ -64,8 +64,10 @@ def test_several_steps_a_turn_are_the_same_to_the_last_bit(
         step = tf.function(lambda x: layer(x, mask=mask, training=True))
         return values_and_gradients(step, x, layer.trainable_variables, upstream)
 
-    several = found()
+    several, state = found(), ops.zeros((3, 3))
+    assert operation._steps_a_turn(state) == 4
     monkeypatch.setattr(operation, "_SMALL_STATE", 0)
+    assert operation._steps_a_turn(state) == 1
     for one, other in zip(found(), several, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -19,7 +19,8 @@ _TIMES = 25
 
 
 @pytest.mark.parametrize(
-    ("name", "units"), [("lstm", 200), ("gru", 200), ("minlstm", 200), ("sru", 200), ("gru", 512), ("rnn", 512)]
+    ("name", "units"),
+    [("lstm", 200), ("gru", 200), ("minlstm", 200), ("sru", 200), ("rnn", 200), ("gru", 512), ("rnn", 512)],
 )
 def test_gradients_are_the_same_to_the_last_bit_each_time(name: str, units: int) -> None:
     import tensorflow as tf

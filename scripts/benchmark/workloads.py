@@ -77,7 +77,9 @@ def _without_recurrent_products(units: int, time: int) -> Workload:
 
 def step_workloads() -> dict[str, Workload]:
     """Returns all races by name; lengths of texts are still missing, see `with_lengths`."""
-    transformer = Model("language_modeling", "transformer", 256, 4, vocabulary=8_000, batch=32, time=128, rate=0.1)
+    transformer = Model(
+        "language_modeling", "transformer", 256, depth=4, vocabulary=8_000, batch=32, time=128, rate=0.1
+    )
     attentive = Model("classification", "transformer", 256, depth=4, vocabulary=4_000, batch=64)
     classifier = Model("classification", "lstm", 512, depth=1, vocabulary=4_000, batch=64, embedding=128)
     rivals = (*_OURS, *_STOCK, *_TORCH)

@@ -18,13 +18,15 @@ from textseq.layers.one_pass import compiled, pays
 
 
 def sum_in_order(terms: list[Any], after: Any) -> Any:
-    """Returns the sum of small tensors, as sums of two that are not joined.
+    """Returns the sum of small tensors, on TensorFlow as sums of two that are not joined.
 
     Args:
         terms: Of one shape and data type.
         after: What they wait for, beside their terms: something that the terms do not need themselves, else the
             optimizer finds the wait superfluous, and joins them.
     """
+    if keras.backend.backend() != "tensorflow":
+        return _sum(*terms)
     import tensorflow as tf
 
     total = terms[0]

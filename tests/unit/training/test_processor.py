@@ -1,4 +1,4 @@
-"""When a training takes wide vectors, and one thread for each direction of a recurrence."""
+"""When a training, or a command under JAX, takes wide vectors, and one thread for each direction of a recurrence."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from keras import ops
 from textseq.layers.recurrence.cells import Cell, Parts
 from textseq.layers.recurrence.products import Product, rows_of
 from textseq.layers.recurrence.scan import scan, stacked
+from textseq.layers.sums import sum_in_order
 from textseq.layers.variables import as_tensor
 
 _SMALL_STATE = 2**13  # numbers: with no more of them, turning a loop of TensorFlow takes long beside a step's products
@@ -204,8 +205,8 @@ def _step_back(run: _Run, product: Product, kernels: list[Any], drop: Any) -> Ca
         joined = tuple(_joined(parts) for parts in factors)
         through = product.turned(factors[-1], joined[-1], kernels)
         through = through * drop if run.dropped else through
-        if d_before[0] is not None:
-            through = product.sum_of_two(through, d_before[0], joined[-1])
+        if d_before[0] is not None:  # not to be joined with the next step's sum, which may be in the same turn
+            through = sum_in_order([through, d_before[0]], joined[-1])
         d_before = (through, *d_before[1:])
         if run.masked:
             joined = tuple(_chosen(real[0], part, ops.zeros_like(part)) for part in joined)

@@ -86,10 +86,6 @@ class Product:
             parts = tuple(half for part in parts for half in ops.split(part, 2, -1))
         return sum_in_order([self.one(part, kernel) for part, kernel in zip(parts, kernels, strict=True)], joined)
 
-    def sum_of_two(self, a: Any, b: Any, after: Any) -> Any:
-        """Returns a + b, which is not joined with the next step's sum where both are in one turn of a loop."""
-        return sum_in_order([a, b], after) if keras.backend.backend() == "tensorflow" else a + b
-
     def sum_of_rows(self, rows: Any) -> Any:
         """Returns the sum over the first axis; on TensorFlow as a product, which takes it less time than a sum."""
         if keras.backend.backend() != "tensorflow":

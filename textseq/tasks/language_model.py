@@ -108,7 +108,8 @@ class LanguageModel(TextModel):
         rows = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         weights = ops.reshape(sample_weight, (-1,))
         weights = weights / ops.maximum(ops.sum(weights), 1.0)  # here, or gradients as large as the table are divided
-        return self.softmax.weighted_loss(rows, ops.reshape(y, (-1,)), weights, self._table())
+        jit = self.jit_compile
+        return self.softmax.weighted_loss(rows, ops.reshape(y, (-1,)), weights, self._table(), jit=jit)
 
     def advance(self, batch: Any, state: Any, *, padded: bool = True) -> tuple[Any, Any]:
         """Runs on from `state` without training.

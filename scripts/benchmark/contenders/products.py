@@ -15,6 +15,7 @@ import tensorflow as tf
 from benchmark.specification import Contender, Model
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.products import Product
+from textseq.layers.softmax.products import KernelProducts
 from textseq.training.memory import keep_freed_memory
 
 Tensors = list[Any]
@@ -26,7 +27,7 @@ def make_step(contender: Contender, model: Model, cycle: int) -> Callable[[], No
     """Returns a function that does the products of one step."""
     keep_freed_memory(contender.backend)
     factors = _Factors(contender.precision)
-    pairs = [*_layers(factors, model), _dense(factors, model.items, model.units, model.vocabulary, by_rows=True)]
+    pairs = [*_layers(factors, model), _softmax(factors, model)]
     order = [forward for forward, _ in pairs] + [back for _, back in reversed(pairs)]
 
     @tf.function
@@ -70,14 +71,26 @@ def _layers(factors: _Factors, model: Model) -> Iterator[Pair]:
         width = model.units
 
 
-def _dense(factors: _Factors, rows: int, width: int, units: int, *, by_rows: bool = False) -> Pair:
-    """Returns the products of a dense layer; its kernel may be `(units, width)`, as an embedding table lies."""
-    inputs, upstream = factors.matrix(rows, width), factors.matrix(rows, units)
-    kernel = factors.matrix(units, width) if by_rows else factors.matrix(width, units)
-    turned = (upstream, inputs) if by_rows else (inputs, upstream)
+def _dense(factors: _Factors, rows: int, width: int, units: int) -> Pair:
+    """Returns the products of a dense layer."""
+    inputs, upstream, kernel = factors.matrix(rows, width), factors.matrix(rows, units), factors.matrix(width, units)
     return (
-        lambda: [tf.matmul(inputs, kernel, transpose_b=by_rows)],
-        lambda: [tf.matmul(upstream, kernel, transpose_b=not by_rows), tf.matmul(*turned, transpose_a=True)],
+        lambda: [tf.matmul(inputs, kernel)],
+        lambda: [tf.matmul(upstream, kernel, transpose_b=True), tf.matmul(inputs, upstream, transpose_a=True)],
+    )
+
+
+def _softmax(factors: _Factors, model: Model) -> Pair:
+    """Returns the products of the softmax, whose kernel lies as an embedding table does."""
+    hidden, upstream = (factors.matrix(model.items, columns) for columns in (model.units, model.vocabulary))
+    kernel = factors.matrix(model.vocabulary, model.units)
+
+    def products() -> KernelProducts:
+        return KernelProducts(tf.convert_to_tensor(kernel), factors.dtype)
+
+    return (
+        lambda: [products().logits(hidden)],
+        lambda: [products().hidden_gradient(upstream), products().kernel_gradient(upstream, hidden)],
     )
 
 

@@ -104,10 +104,13 @@ def test_in_bfloat16_a_targets_small_slope_keeps_its_digits(confidence: float, c
     np.testing.assert_allclose(found[1][7], right[1][7], rtol=0.02)
 
 
+@pytest.mark.parametrize("features", [8, 48])  # a block of columns filled badly, and well
 @pytest.mark.parametrize(("rows", "vocabulary"), [(1, 5), (7, 11), (37, 50), (70, 300)])
-def test_loss_and_gradients_are_those_of_the_plain_softmax(rows: int, vocabulary: int, chunks: Any) -> None:
+def test_loss_and_gradients_are_those_of_the_plain_softmax(
+    rows: int, vocabulary: int, features: int, chunks: Any
+) -> None:
     chunks(vocabulary)
-    hidden, kernel, bias, targets, weights = numbers(rows, 8, vocabulary)
+    hidden, kernel, bias, targets, weights = numbers(rows, features, vocabulary)
     total = weighted_softmax_cross_entropy(*map(ops.convert_to_tensor, (hidden, kernel, bias, targets, weights)))
     wanted = float((plain(hidden, kernel, bias, targets) * weights).sum())
     assert float(total) == pytest.approx(wanted, rel=1e-5)
@@ -135,6 +138,22 @@ def test_a_target_far_below_the_highest_logit_does_not_overflow(chunks: Any) -> 
     assert float(total) == pytest.approx(float((losses * weights).sum()), rel=1e-5)
     for mine, right in zip(gradients(*parts, 1.0), plain_gradients(*parts), strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-3, atol=1e-4 * np.abs(right).max())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles it as a part of a step anyway")
+def test_as_a_part_of_what_xla_compiles_it_is_the_same() -> None:
+    import tensorflow as tf
+
+    parts, given = numbers(37, 8, 50), [tf.Variable(part) for part in numbers(37, 8, 50)[:3]]
+
+    @tf.function(jit_compile=True)
+    def compiled() -> Any:
+        with tf.GradientTape() as tape:
+            total = weighted_softmax_cross_entropy(*(part * 1.0 for part in given), *parts[3:], jit=True)
+        return tape.gradient(total, given)
+
+    for mine, right in zip(compiled(), plain_gradients(*parts), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-5, atol=1e-5 * np.abs(right).max())
 
 
 def test_a_row_of_weight_0_moves_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from textseq.config import Component, RunConfig, TrainingConfig
@@ -59,6 +60,20 @@ def test_the_rule(encoder: str, training: dict[str, Any], fixed: bool, jit: bool
     assert decided.jit is jit
     assert reason in decided.reason
     assert str(decided).startswith(f"XLA {'on' if jit else 'off'}: ")
+
+
+def test_a_language_models_compiled_steps_are_those_of_a_plain_one() -> None:
+    ids = np.random.default_rng(0).integers(1, 50, (4, 7))
+
+    def losses(jit: bool) -> list[float]:
+        keras.utils.set_random_seed(0)
+        one = model("lstm")
+        one.compile("sgd", jit_compile=jit)
+        return [float(one.train_on_batch({"token_ids": ids[:, :-1]}, ids[:, 1:], np.ones((4, 6)))) for _ in range(3)]
+
+    plain = losses(False)
+    assert losses(True) == pytest.approx(plain, rel=1e-5)
+    assert plain[2] < plain[0]
 
 
 def test_on_a_gpu_attention_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ class AdaptiveSoftmax(keras.layers.Layer):
         self.bias.assign(np.concatenate([first[: len(common)], *(log_frequencies(part) for part in rare)]))
         self.cluster_bias.assign(first[len(common) :])
 
-    def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None) -> Any:
+    def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None, *, jit: bool = False) -> Any:
         """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.
 
         Args:
@@ -87,14 +87,16 @@ class AdaptiveSoftmax(keras.layers.Layer):
             targets: Token ids. `(rows,)`
             weights: Of each row. `(rows,)`
             table: The embedding's `(vocabulary, features)`, where this layer has none.
+            jit: Whether XLA compiles this as a part of something larger.
         """
         kernel, bias, tails = self._levels(table)
-        total = weighted_softmax_cross_entropy(hidden, kernel, bias, self._first_targets(targets), weights)
+        first = self._first_targets(targets)
+        total = weighted_softmax_cross_entropy(hidden, kernel, bias, first, weights, jit=jit)
         for (low, high), tail in zip(self.clusters, tails, strict=True):
             inside = ops.logical_and(targets >= low, targets < high)
             counted = ops.where(inside, weights, ops.zeros_like(weights))
             within = ops.clip(targets - low, 0, high - low - 1)
-            total = total + _sum_over(hidden, within, counted, inside, tail)
+            total = total + _sum_over(hidden, within, counted, inside, tail, jit)
         return total
 
     def losses_of(self, hidden: Any, targets: Any, table: Any = None) -> Any:
@@ -169,11 +171,11 @@ def _with_own(losses: Any, hidden: Any, targets: Any, inside: Any, tail: tuple[A
     return ops.scatter_update(losses, rows[:, None], own, reduction="add")
 
 
-def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any]) -> Any:
+def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any], jit: bool) -> Any:
     """Returns the summed loss of a cluster's rows; others have a weight of 0."""
     kernel, bias, projection = tail
     _, (hidden, targets, weights) = _own(inside, hidden, targets, weights)
-    return weighted_softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets, weights)
+    return weighted_softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets, weights, jit=jit)
 
 
 def _own(inside: Any, *parts: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -4,9 +4,10 @@ Each chunk's logits are made once. In training its gradients are made with it, f
 scaled afterwards: three large products a chunk, where making the logits anew in the backward pass takes four. Powers
 stay undivided by their sums: what multiplies a row is put on the small side of the products. A target's slope is the
 sum of the others' powers: as a difference from 1 it would be a small number between two rounded ones, and its error
-large. It is taken into account in the small tensors, without another pass over the powers; under JAX on a GPU it stands
-among these, for rows added to a table where the targets say took longer there than all else. One chunk follows the
-other, in a loop, so that no two are in memory at once.
+large. Where it can be written among the powers in place, it is; else it is taken into account in the small tensors,
+without another pass over the powers. Under JAX on a GPU there is such a pass, for rows added to a table where the
+targets say took longer there than all else. One chunk follows the other, in a loop, so that no two are in memory at
+once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from keras import ops
 
 from textseq.layers.device import has_gpu
 from textseq.layers.one_pass import compiled, narrowed, pays
+from textseq.layers.softmax.products import KernelProducts
 from textseq.layers.variables import as_tensor
 
 _CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
@@ -37,16 +39,18 @@ def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> 
         bias: `(vocabulary,)`
         targets: Token ids. `(rows,)`
     """
-    factors, places = ops.cast(kernel, hidden.dtype), ops.cast(targets, "int32")
+    products, places = KernelProducts(kernel, hidden.dtype), ops.cast(targets, "int32")
 
     def one(sums: Any, hidden: Any, places: Any) -> Any:
-        logits = _wide(ops.matmul(hidden, ops.transpose(factors)), bias)
+        logits = _wide(products.logits(hidden), bias)
         return sums, (ops.logsumexp(logits, axis=-1) - _at(logits, places),)
 
     return _over_chunks(one, (), (hidden, places), kernel.shape[0], ((),))[1][0]
 
 
-def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
+def weighted_softmax_cross_entropy(
+    hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any, *, jit: bool = False
+) -> Any:
     """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.
 
     Args:
@@ -55,37 +59,35 @@ def weighted_softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets:
         bias: `(vocabulary,)`
         targets: Token ids. `(rows,)`
         weights: Of each row; no gradient flows to them. `(rows,)`
+        jit: Whether XLA compiles this as a part of something larger; on TensorFlow, where it knows nothing in place.
     """
+    apart = has_gpu() or jit if keras.backend.backend() == "tensorflow" else not has_gpu()
 
     @ops.custom_gradient
     def forward(hidden: Any, kernel: Any, bias: Any) -> Any:
-        factors = ops.cast(kernel, hidden.dtype)
+        products = KernelProducts(kernel, hidden.dtype)
         weight, places = ops.cast(weights, "float32"), ops.cast(targets, "int32")
         large = pays((hidden.shape[0], kernel.shape[0]), _LARGE_LOGITS)
-        exact = keras.backend.standardize_dtype(hidden.dtype) == "float32"
-        apart = keras.backend.backend() == "tensorflow" or not has_gpu()
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
             total, d_kernel, d_bias = sums
-            logits = ops.matmul(hidden, ops.transpose(factors))
-            # In float32 the bias goes into the product; a bias of fewer bits would lose what a softmax begins at.
-            logits, more = (logits + ops.cast(bias, "float32"), None) if exact else (logits, bias)
-            powers, others, left = _others(logits, more, places, large)
+            powers, others, left = _others(*products.logits_and_bias(hidden, bias), places, large)
             divisors = ops.exp(left) + others
             scale = weight / divisors
             slope = scale * others  # of the target's logit, turned round; the others' are their powers times the scale
             powers = powers if apart else _with_slopes(powers, others, places)
             scaled = ops.cast(ops.cast(hidden, "float32") * scale[:, None], hidden.dtype)
-            d_hidden = ops.cast(ops.matmul(powers, factors), "float32") * scale[:, None]
+            d_hidden = ops.cast(products.hidden_gradient(powers), "float32") * scale[:, None]
             if apart:
-                d_hidden = d_hidden - ops.cast(ops.take(factors, places, axis=0), "float32") * slope[:, None]
-            d_kernel = _added(d_kernel, ops.cast(ops.matmul(ops.transpose(powers), scaled), "float32"))
+                d_hidden = d_hidden - ops.cast(ops.take(products.factors, places, axis=0), "float32") * slope[:, None]
+            d_kernel = _added(d_kernel, ops.cast(products.kernel_gradient(powers, scaled), "float32"))
             d_bias = _added(d_bias, ops.cast(ops.matmul(ops.cast(scale, powers.dtype)[None], powers)[0], "float32"))
             return (_added(total, ops.sum((ops.log(divisors) - left) * weight)), d_kernel, d_bias), (d_hidden, slope)
 
-        (total, d_kernel, d_bias), (d_hidden, slope) = _over_chunks(
-            one, ((), kernel.shape, bias.shape), (hidden, places, weight), kernel.shape[0], (hidden.shape[1:], ())
-        )
+        shapes, own = ((), products.gradient_shape, bias.shape), (hidden.shape[1:], ())
+        parts = (hidden, places, weight)
+        (total, d_kernel, d_bias), (d_hidden, slope) = _over_chunks(one, shapes, parts, kernel.shape[0], own)
+        d_kernel = products.whole(d_kernel)
         if apart:
             d_kernel = _less_at(d_kernel, places, ops.cast(hidden, "float32") * slope[:, None])
             d_bias = _less_at(d_bias, places, slope)
@@ -138,7 +140,14 @@ def _is_target(logits: Any, targets: Any) -> Any:
 
 
 def _with_slopes(powers: Any, others: Any, targets: Any) -> Any:
-    """Returns the powers, and at the targets, turned round, the sums of the others'."""
+    """Returns the powers, and at the targets, where they are 0, the sums of the others', turned round."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Of the additions to some elements that there are, only this one is made in place, where nothing else reads it.
+        at = tf.stack([tf.range(tf.shape(targets)[0]), targets], 1)
+        slopes = tf.cast(-others, powers.dtype)
+        return tf.raw_ops.ScatterNdNonAliasingAdd(input=powers, indices=at, updates=slopes)
     return ops.where(_is_target(powers, targets), ops.cast(-others, powers.dtype)[:, None], powers)
 
 

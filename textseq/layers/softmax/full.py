@@ -40,7 +40,7 @@ class FullSoftmax(keras.layers.Layer):
         """
         self.bias.assign(log_frequencies(counts))
 
-    def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None) -> Any:
+    def weighted_loss(self, hidden: Any, targets: Any, weights: Any, table: Any = None, *, jit: bool = False) -> Any:
         """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.
 
         Args:
@@ -48,8 +48,9 @@ class FullSoftmax(keras.layers.Layer):
             targets: Token ids. `(rows,)`
             weights: Of each row. `(rows,)`
             table: The embedding's `(vocabulary, features)`, where this layer has none.
+            jit: Whether XLA compiles this as a part of something larger.
         """
-        return weighted_softmax_cross_entropy(hidden, *self._weights(table), targets, weights)
+        return weighted_softmax_cross_entropy(hidden, *self._weights(table), targets, weights, jit=jit)
 
     def losses_of(self, hidden: Any, targets: Any, table: Any = None) -> Any:
         """Returns each target's negative log-likelihood in nats. `(rows,)`."""

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from textseq.layers.recurrence import operation
+from textseq.layers.recurrence import loops
+from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.registry import encoders
 
@@ -51,25 +52,59 @@ def test_outputs_and_every_gradient_equal_keras(cell: str, inputs: tuple[np.ndar
         np.testing.assert_allclose(own, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", sorted(STOCK))
-def test_several_steps_a_turn_are_the_same_to_the_last_bit(
-    cell: str, inputs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_loops_that_xla_compiles_give_what_tensorflows_do(
+    cell: str, masked: bool, inputs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    x, mask = inputs  # seven steps: four at once, and three alone
-    layer = encoders.get(cell)(6)
+    x, mask = inputs
+    layer = encoders.get(cell)(6, recurrent_dropout=0.3)
     layer(x, mask=mask)
     upstream = np.random.default_rng(1).normal(size=(3, 7, 6)).astype("float32")
+    made: list[Any] = []
+    compiled = loops.compiled
+    monkeypatch.setattr(loops, "compiled", lambda function: made.append(function) or compiled(function))
 
     def found() -> list[np.ndarray]:
-        step = tf.function(lambda x: layer(x, mask=mask, training=True))
+        loops._compiled.cache_clear()
+        keras.utils.set_random_seed(0)
+        for one in layer._flatten_layers():
+            if hasattr(one, "seed_generator"):
+                one.seed_generator.state.assign([1, 0])
+        step = tf.function(lambda x: layer(x, mask=mask if masked else None, training=True))
         return values_and_gradients(step, x, layer.trainable_variables, upstream)
 
-    several, state = found(), ops.zeros((3, 3))
-    assert operation._steps_a_turn(state) == 4
-    monkeypatch.setattr(operation, "_SMALL_STATE", 0)
-    assert operation._steps_a_turn(state) == 1
-    for one, other in zip(found(), several, strict=True):
-        np.testing.assert_array_equal(one, other)
+    compiled_ones = found()
+    assert len(made) == 4  # forwards and back, in both directions
+    monkeypatch.setattr(loops, "_SMALL_STATE", 0)
+    for one, other in zip(found(), compiled_ones, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize(
+    ("cell", "time", "batch", "units", "operands", "small"),
+    [
+        ("lstm", 20, 20, 200, "float32", True),
+        ("gru", 35, 20, 650, "float32", True),
+        ("lstm", 35, 64, 256, "float32", False),
+        ("rnn", 20, 20, 200, "float32", False),  # nothing is gained
+        ("lstm", 20, 20, 200, "bfloat16", False),
+        ("lstm", None, 20, 200, "float32", False),
+        ("lstm", 20, None, 200, "float32", False),
+    ],
+)
+def test_small_loops_of_known_shape_are_compiled(
+    cell: str, time: int | None, batch: int | None, units: int, operands: str, small: bool
+) -> None:
+    def decide(state: Any) -> Any:
+        decided.append(loops.compiles(CELLS[cell], time, state, operands))
+        return state
+
+    decided: list[bool] = []
+    tf.function(decide, autograph=False).get_concrete_function(tf.TensorSpec((batch, units)))
+    assert decided == [small]
+    assert not loops.compiles(CELLS[cell], time, tf.zeros((20, 200)), operands)  # outside of a graph
 
 
 @pytest.mark.parametrize("cell", sorted(STOCK))

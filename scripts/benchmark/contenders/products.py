@@ -13,7 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmark.specification import Contender, Model
+from textseq.layers.one_pass import compiled
 from textseq.layers.recurrence.cells import CELLS
+from textseq.layers.recurrence.loops import small
 from textseq.layers.recurrence.products import Product
 from textseq.layers.softmax.products import KernelProducts
 from textseq.training.memory import keep_freed_memory
@@ -116,13 +118,14 @@ def _block(factors: _Factors, model: Model) -> Iterator[Pair]:
 def _recurrent(factors: _Factors, model: Model, width: int) -> Iterator[Pair]:
     """Yields the products of a recurrent layer: of all steps, and those of its loops."""
     cell, units, rows = CELLS[model.encoder], model.units, model.items
-    product = Product(factors.dtype, factors.dtype, cell.gates, units)
     inputs, states, upstream = (factors.matrix(rows, columns) for columns in (width, units, cell.gates * units))
     kernel, recurrent = factors.matrix(width, cell.gates * units), factors.keeping_length(units, cell.gates)
-    by_gate = [factors.ready(block) for block in tf.split(kernel, cell.gates, -1)]
+    first = factors.matrix(model.batch, units)
+    alone = small(cell, model.time, first, factors.dtype)
+    product = Product(factors.dtype, factors.dtype, cell.gates, units, whole=alone)
+    by_gate = [factors.ready(block) for block in product.by_gate(tf.convert_to_tensor(kernel), not alone)]
     steps = [factors.ready(block) for block in product.of_steps(recurrent)]
     turned = [factors.ready(block) for block in product.turned_by_gate(recurrent / cell.gates**0.5)]
-    first = factors.matrix(model.batch, units)
     yield (
         lambda: [tf.matmul(inputs, block) for block in by_gate],
         lambda: [
@@ -131,10 +134,19 @@ def _recurrent(factors: _Factors, model: Model, width: int) -> Iterator[Pair]:
             product.one(states, upstream, first_turned=True),
         ],
     )
-    yield (
-        lambda: _over_time(lambda h: list(product.of_step(h, steps, h)), first, cell.gates, model.time),
-        lambda: _over_time(lambda d: [product.turned((d,) * cell.gates, d, turned)], first, 1, model.time),
-    )
+
+    def forwards(first: Any, *steps: Any) -> Tensors:
+        return _over_time(lambda h: list(product.of_step(h, list(steps), h)), first, cell.gates, model.time)
+
+    def back(first: Any, *turned: Any) -> Tensors:
+        def step(d: Any) -> Tensors:
+            joined = tf.concat([d] * cell.gates, -1) if len(turned) == 1 else d
+            return [product.turned((d,) * cell.gates, joined, list(turned))]
+
+        return _over_time(step, first, 1, model.time)
+
+    forwards, back = (compiled(forwards), compiled(back)) if alone else (forwards, back)
+    yield lambda: forwards(first, *steps), lambda: back(first, *turned)
 
 
 def _over_time(step: Callable[[Any], Tensors], first: Any, outcomes: int, time: int) -> Tensors:

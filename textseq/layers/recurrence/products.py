@@ -31,11 +31,13 @@ class Product:
         dtype: Data type of the outcomes.
         gates: Blocks of a kernel.
         units: In training, width of the state; else None.
+        whole: Whether XLA compiles the loops also on TensorFlow, so that the gates have one product each time.
     """
 
-    def __init__(self, operands: str, dtype: Any, gates: int, units: int | None) -> None:
+    def __init__(self, operands: str, dtype: Any, gates: int, units: int | None, *, whole: bool = False) -> None:
         self._operands, self._dtype, self._gates = operands, dtype, gates
-        self._apart = keras.backend.backend() == "tensorflow"
+        self._apart = keras.backend.backend() == "tensorflow" and not whole
+        self._whole = whole
         wide = units is not None and units >= _WIDE and units % 2 == 0
         self._pieces = 2 if self._apart and wide and gates % 2 == 1 and not has_gpu() else 1
 
@@ -56,9 +58,15 @@ class Product:
 
     def __call__(self, a: Any, kernels: list[Any]) -> Parts:
         """Returns the product of a `(rows, features)` with each gate's kernel."""
-        a = ops.cast(a, self._operands)
-        parts = tuple(ops.cast(ops.matmul(a, kernel), self._dtype) for kernel in kernels)
+        return self.apart(self._with_each(a, kernels))
+
+    def apart(self, parts: Parts) -> Parts:
+        """Returns what is there of each gate, cut apart where it is one for all."""
         return parts if len(parts) == self._gates else tuple(ops.split(parts[0], self._gates, axis=-1))
+
+    def _with_each(self, a: Any, kernels: list[Any]) -> Parts:
+        a = ops.cast(a, self._operands)
+        return tuple(ops.cast(ops.matmul(a, kernel), self._dtype) for kernel in kernels)
 
     def of_steps(self, kernel: Any) -> list[Any]:
         """Returns a recurrent kernel as `of_step` takes it."""
@@ -92,13 +100,17 @@ class Product:
             return ops.sum(ops.cast(rows, self._dtype), 0)
         return self.one(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
 
-    def of_all_steps(self, sequence: Any, kernel: Any, biases: list[Any]) -> Parts:
-        """Returns each gate's projection of a sequence, its bias added. `(time, batch, units)` each."""
-        shape = ops.shape(sequence)
-        parts = self(rows_of(sequence), self.by_gate(kernel, self._apart or not has_gpu()))
+    def of_all_steps(self, sequence: Any, kernel: Any, bias: Any) -> Parts:
+        """Returns the gates' projections of a sequence, biases added. `(time, batch, units)` each, or one for all."""
+        shape, rows = ops.shape(sequence), rows_of(sequence)
+        if self._whole:
+            parts, biases = self._with_each(rows, self.by_gate(kernel, apart=False)), [bias]
+        else:
+            parts = self(rows, self.by_gate(kernel, self._apart or not has_gpu()))
+            biases = ops.split(bias, self._gates)
         return tuple(
-            ops.reshape(part + bias, (shape[0], shape[1], part.shape[-1]))
-            for part, bias in zip(parts, biases, strict=True)
+            ops.reshape(part + own, (shape[0], shape[1], part.shape[-1]))
+            for part, own in zip(parts, biases, strict=True)
         )
 
 

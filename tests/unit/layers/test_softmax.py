@@ -41,6 +41,7 @@ def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
         if "7 rows" in request.param:
             monkeypatch.setattr(cross_entropy, "_WHOLE_LOGITS", 7 * vocabulary)
             monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * vocabulary)
+            monkeypatch.setattr(cross_entropy, "_LEAST_ROWS", 1)
             monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS_ON_GPU", 7 * vocabulary)
         if "GPU" in request.param:
             monkeypatch.setattr(cross_entropy, "has_gpu", lambda: True)
@@ -174,6 +175,7 @@ def test_chunks_are_made_also_where_the_graph_does_not_know_how_many_rows_come(
     import tensorflow as tf
 
     monkeypatch.setattr(cross_entropy, "_CHUNK_LOGITS", 7 * 9)
+    monkeypatch.setattr(cross_entropy, "_LEAST_ROWS", 1)
     hidden, kernel, bias, targets, weights = numbers(20, 4, 9)
 
     @tf.function(input_signature=[tf.TensorSpec((None, 4)), tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,))])

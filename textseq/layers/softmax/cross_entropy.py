@@ -24,6 +24,9 @@ from textseq.layers.softmax.products import KernelProducts
 from textseq.layers.variables import as_tensor
 
 _CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
+_LEAST_ROWS = (
+    512  # but so many: each chunk passes over the kernel's gradient, with 83 rows of 100,000 for a quarter of a step
+)
 _CHUNK_LOGITS_ON_GPU = 2**25  # there is more work to share out; with 2**27 a step of 65,536 rows took 1.7 times as long
 _WHOLE_LOGITS = 2**25  # made at once on TensorFlow: for few rows a pass over the kernel's gradient weighs more
 _LARGEST_SUM = 1e25  # of powers: far from where products of them overflow
@@ -188,7 +191,7 @@ def _over_chunks(
         The sums and the outcomes.
     """
     logits = _CHUNK_LOGITS_ON_GPU if has_gpu() else _CHUNK_LOGITS
-    size, rows = max(logits // vocabulary, 1), parts[0].shape[0]
+    size, rows = max(logits // vocabulary, _LEAST_ROWS), parts[0].shape[0]
     nothing: tuple[Any, ...] = (None,) * len(shapes)
     whole = _WHOLE_LOGITS if keras.backend.backend() == "tensorflow" else logits
     if rows is not None and rows <= max(size, whole // vocabulary):

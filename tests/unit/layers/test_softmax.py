@@ -129,6 +129,17 @@ def test_large_logits_do_not_overflow() -> None:
     )
 
 
+@pytest.mark.parametrize("spread", [30.0, 50.0, 300.0])
+def test_biases_far_apart_lose_nothing(spread: float) -> None:
+    hidden, kernel, bias, targets, weights = numbers(12, 8, 50)
+    bias = np.linspace(-spread / 2, spread / 2, 50, dtype="float32")[np.random.default_rng(3).permutation(50)]
+    parts = (hidden, kernel, bias, targets, weights)
+    total = weighted_softmax_cross_entropy(*map(ops.convert_to_tensor, parts))
+    assert float(total) == pytest.approx(float((plain(*parts[:4]) * weights).sum()), rel=1e-5)
+    for mine, right in zip(gradients(*parts, 1.0), plain_gradients(*parts), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-5 * np.abs(right).max())
+
+
 def test_a_target_far_below_the_highest_logit_does_not_overflow(chunks: Any) -> None:
     chunks(50)
     hidden, kernel, bias, targets, weights = numbers(37, 8, 50)

@@ -18,7 +18,6 @@ from textseq.layers.one_pass import compiled
 from textseq.layers.recurrence.cells import Cell, Parts
 from textseq.layers.recurrence.products import Product
 from textseq.layers.recurrence.scan import scan
-from textseq.layers.sums import sum_in_order
 
 _SMALL_STATE = 2**14  # numbers: from here on XLA's products are slower than TensorFlow's by what it spares, or more
 
@@ -193,9 +192,7 @@ def _step_back(run: Run, product: Product, kernels: list[Any], drop: Any) -> Cal
         joined = tuple(_joined(parts) for parts in factors)
         through = product.turned(factors[-1], joined[-1], kernels)
         through = through * drop if run.dropped else through
-        if d_before[0] is not None:  # not to be joined with the next step's sum, which may be in the same turn
-            through = sum_in_order([through, d_before[0]], joined[-1])
-        d_before = (through, *d_before[1:])
+        d_before = (through if d_before[0] is None else through + d_before[0], *d_before[1:])
         if run.masked:
             joined = tuple(_chosen(real[0], part, ops.zeros_like(part)) for part in joined)
             d_before = tuple(

@@ -26,8 +26,9 @@ from textseq.layers.variables import as_tensor
 _CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
 _LEAST_ROWS = 512  # of a chunk, for each passes over the kernel's gradient: nine of 83 took 1.3 times as long
 _CHUNK_LOGITS_ON_GPU = 2**25  # there is more work to share out; with 2**27 a step of 65,536 rows took 1.7 times as long
-_WHOLE_LOGITS = 2**25  # made at once on TensorFlow: for few rows a pass over the kernel's gradient weighs more
+_WHOLE_LOGITS = 2**25  # made at once on a processor: for few rows a pass over the kernel's gradient weighs more
 _LARGEST_SUM = 1e25  # of powers: far from where products of them overflow
+_FAR_APART = 40.0  # nats between biases: powers so much smaller are still far from where they are none
 _LARGE_LOGITS = 2**20  # from here on they are compiled on TensorFlow: 4 MiB leave the caches
 
 
@@ -119,9 +120,28 @@ def _others(logits: Any, bias: Any, targets: Any, large: bool) -> tuple[Any, Any
 
 
 def _over_highest(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any]:
-    wide = _wide(logits, bias)
-    highest = ops.max(wide, axis=-1, initial=-1e30)  # a cluster may have no rows
+    wide, highest = _wide(logits, bias), _highest(logits, bias)
     return _powers(wide, targets, highest, logits.dtype), _at(wide, targets) - highest
+
+
+def _highest(logits: Any, bias: Any) -> Any:
+    """Returns each row's highest logit; on a processor under JAX that without the bias, and the highest bias.
+
+    To look for the highest sum, XLA writes all of them down there. Where biases lie far apart it has to.
+    """
+
+    def exact() -> Any:
+        return ops.max(_wide(logits, bias), axis=-1, initial=-1e30)  # a cluster may have no rows
+
+    if bias is None or keras.backend.backend() == "tensorflow" or has_gpu():
+        return exact()
+    biases = ops.cast(bias, "float32")
+    most = ops.max(biases)
+
+    def above() -> Any:
+        return ops.max(_wide(logits, None), axis=-1, initial=-1e30) + most
+
+    return ops.cond(most - ops.min(biases) < _FAR_APART, above, exact)
 
 
 def _over_target(logits: Any, bias: Any, targets: Any) -> tuple[Any, Any]:
@@ -191,7 +211,7 @@ def _over_chunks(
     logits = _CHUNK_LOGITS_ON_GPU if has_gpu() else _CHUNK_LOGITS
     size, rows = max(logits // vocabulary, _LEAST_ROWS), parts[0].shape[0]
     nothing: tuple[Any, ...] = (None,) * len(shapes)
-    whole = _WHOLE_LOGITS if keras.backend.backend() == "tensorflow" else logits
+    whole = logits if has_gpu() else _WHOLE_LOGITS
     if rows is not None and rows <= max(size, whole // vocabulary):
         return one(nothing, *parts)
     if rows is not None:

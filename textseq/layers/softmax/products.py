@@ -40,10 +40,11 @@ class KernelProducts:
     def logits_and_bias(self, hidden: Any, bias: Any) -> tuple[Any, Any]:
         """Returns the logits, and the bias still to be added, or None.
 
-        In float32 it goes into the product; one of fewer bits would lose what a softmax begins at.
+        In float32 it goes into TensorFlow's product; one of fewer bits would lose what a softmax begins at.
         """
         logits = self.logits(hidden)
-        return (logits + ops.cast(bias, "float32"), None) if self._single else (logits, bias)
+        within = self._single and keras.backend.backend() == "tensorflow"
+        return (logits + ops.cast(bias, "float32"), None) if within else (logits, bias)
 
     def hidden_gradient(self, d_logits: Any) -> Any:
         """Returns the rows' from that of their logits. `(rows, features)`."""

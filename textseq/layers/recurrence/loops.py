@@ -19,7 +19,9 @@ from textseq.layers.recurrence.cells import Cell, Parts
 from textseq.layers.recurrence.products import Product
 from textseq.layers.recurrence.scan import scan
 
-_SMALL_STATE = 2**14  # numbers: from here on XLA's products are slower than TensorFlow's by what it spares, or more
+# Numbers: with fewer a training is over before it has won what compiling takes; with more XLA's products are slower
+# than TensorFlow's by what it spares, or more.
+_SMALL_STATES = range(2**10, 2**14)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def small(cell: Cell, time: int | None, state: Any, operands: str) -> bool:
     if keras.backend.backend() != "tensorflow" or has_gpu() or operands != "float32" or cell.gates == 1:
         return False
     batch, units = state.shape
-    return None not in (time, batch) and batch * units < _SMALL_STATE
+    return None not in (time, batch) and batch * units in _SMALL_STATES
 
 
 def compiles(cell: Cell, time: int | None, state: Any, operands: str) -> bool:

@@ -35,7 +35,8 @@ def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Comp
 
     On the CPU under TensorFlow XLA fuses what stands between products, but makes the products themselves slower, and
     compiles anew for each shape: there the whole step is left alone (`scripts/bench.py --only lm-lstm-650 --only
-    lm-transformer`), and layers compile what is theirs and large (`textseq.layers.one_pass`).
+    lm-transformer`), and layers compile what is theirs: what is large between products (`textseq.layers.one_pass`), and
+    small loops (`textseq.layers.recurrence.loops`).
 
     Args:
         config: Says what is wanted, and the precision.
@@ -54,7 +55,9 @@ def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Comp
     if any(isinstance(layer, AdaptiveSoftmax) for layer in layers):
         return Compiling(False, "an adaptive softmax takes as many rows as the batch has rare tokens")
     if any(isinstance(layer, RecurrentLayer) for layer in layers):
-        return Compiling(False, "it makes the products of a recurrence slower")
+        return Compiling(
+            False, "it makes large products of a recurrence slower; on a CPU small loops are compiled alone"
+        )
     if any(isinstance(layer, SelfAttention) for layer in layers):
         if has_gpu():
             return Compiling(True, "it fuses attention's small operations")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from textseq.layers.recurrence import linear_recurrence
+from textseq.layers.recurrence import linear, linear_recurrence
 
 
 class Nothing:
@@ -51,6 +51,29 @@ def test_states_are_those_of_the_definition(time: int, reverse: bool, own_gradie
         wanted = stated(*parts, mask=real, reverse=reverse)
         np.testing.assert_allclose(ops.convert_to_numpy(states), wanted, atol=1e-6)
         np.testing.assert_allclose(ops.convert_to_numpy(last), wanted[0 if reverse else -1], atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX's loop does one step a turn on a processor")
+def test_several_steps_a_turn_are_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    parts = [tf.constant(part) for part in factors(7)]  # four at once, and three alone
+
+    def found() -> list[Any]:
+        @tf.function
+        def run(*parts: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(parts)
+                states, _ = linear_recurrence(*parts)
+                total = tf.reduce_sum(tf.square(states))
+            return [states, *tape.gradient(total, parts)]
+
+        return [one.numpy() for one in run(*parts)]
+
+    several = found()
+    monkeypatch.setattr(linear, "_STEPS_A_TURN", 1)
+    for one, other in zip(found(), several, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -44,9 +44,14 @@ def test_a_step_trains(library: str, task: str, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the products are those on TensorFlow")
+@pytest.mark.parametrize("small", [False, True])  # loops that XLA compiles have one product for all gates
 @pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn", "transformer"])
-def test_the_floor_has_all_products_of_a_step_and_no_others(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_floor_has_all_products_of_a_step_and_no_others(
+    encoder: str, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import tensorflow as tf
+
+    monkeypatch.setattr("textseq.layers.recurrence.loops._SMALL_STATES", range(100 if small else 0))
 
     operations: list[int] = []
     multiply = tf.matmul

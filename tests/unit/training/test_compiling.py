@@ -51,6 +51,7 @@ def config(**training: Any) -> RunConfig:
         ("transformer", {"precision": "mixed_bfloat16"}, True, False, "on a CPU it makes products slower"),
         ("transformer", {"jit": False}, True, False, "training.jit is false"),
         ("lstm", {}, True, False, "products of a recurrence"),
+        ("lstm", {}, True, False, "small loops are compiled alone"),
         ("lstm", {"jit": True}, False, True, "training.jit is true"),
         ("gru", {}, True, False, "adaptive softmax"),
     ],
@@ -62,7 +63,8 @@ def test_the_rule(encoder: str, training: dict[str, Any], fixed: bool, jit: bool
     assert str(decided).startswith(f"XLA {'on' if jit else 'off'}: ")
 
 
-def test_a_language_models_compiled_steps_are_those_of_a_plain_one() -> None:
+def test_a_language_models_compiled_steps_are_those_of_a_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textseq.layers.recurrence.loops._SMALL_STATES", range(100))  # loops compiled within as well
     ids = np.random.default_rng(0).integers(1, 50, (4, 7))
 
     def losses(jit: bool) -> list[float]:

@@ -58,11 +58,14 @@ class Run:
 
     def forwards(self, *tensors: Any) -> tuple[Parts, tuple[Any, ...]]:
         """Returns what `_forwards` does."""
-        return (_compiled(_forwards, self) if self.alone else functools.partial(_forwards, self))(*tensors)
+        return self._loop(_forwards)(*tensors)
 
     def back(self, *tensors: Any) -> tuple[Parts, tuple[Any, ...]]:
         """Returns what `_back` does."""
-        return (_compiled(_back, self) if self.alone else functools.partial(_back, self))(*tensors)
+        return self._loop(_back)(*tensors)
+
+    def _loop(self, loop: Callable[..., Any]) -> Callable[..., Any]:
+        return _compiled(loop, self) if self.alone else functools.partial(loop, self)
 
 
 def small(cell: Cell, time: int | None, state: Any, operands: str) -> bool:

@@ -124,8 +124,10 @@ def _recurrent(factors: _Factors, model: Model, width: int) -> Iterator[Pair]:
     alone = small(cell, model.time, first, factors.dtype)
     product = Product(factors.dtype, factors.dtype, cell.gates, units, whole=alone)
     by_gate = [factors.ready(block) for block in product.by_gate(tf.convert_to_tensor(kernel), not alone)]
-    steps = [factors.ready(block) for block in product.of_steps(recurrent)]
-    turned = [factors.ready(block) for block in product.turned_by_gate(recurrent / cell.gates**0.5)]
+    # Of 16 bits, those that XLA compiles are written in 32.
+    looped = Product(factors.dtype, "float32", cell.gates, units, whole=True) if alone else product
+    steps = [factors.ready(block) for block in looped.of_steps(recurrent)]
+    turned = [factors.ready(block) for block in looped.turned_by_gate(recurrent / cell.gates**0.5)]
     yield (
         lambda: [tf.matmul(inputs, block) for block in by_gate],
         lambda: [
@@ -136,16 +138,17 @@ def _recurrent(factors: _Factors, model: Model, width: int) -> Iterator[Pair]:
     )
 
     def forwards(first: Any, *steps: Any) -> Tensors:
-        return _over_time(lambda h: list(product.of_step(h, list(steps), h)), first, cell.gates, model.time)
+        return _over_time(lambda h: list(looped.of_step(h, list(steps), h)), first, cell.gates, model.time)
 
     def back(first: Any, *turned: Any) -> Tensors:
         def step(d: Any) -> Tensors:
             joined = tf.concat([d] * cell.gates, -1) if len(turned) == 1 else d
-            return [product.turned((d,) * cell.gates, joined, list(turned))]
+            return [looped.turned((looped.factor(d),) * cell.gates, joined, list(turned))]
 
         return _over_time(step, first, 1, model.time)
 
-    forwards, back = (compiled(forwards), compiled(back)) if alone else (forwards, back)
+    if alone:
+        first, forwards, back = tf.Variable(tf.cast(first, "float32")), compiled(forwards), compiled(back)
     yield lambda: forwards(first, *steps), lambda: back(first, *turned)
 
 

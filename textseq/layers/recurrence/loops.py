@@ -62,7 +62,31 @@ class Run:
 
     def back(self, *tensors: Any) -> tuple[Parts, tuple[Any, ...]]:
         """Returns what `_back` does."""
-        return self._loop(_back)(*tensors)
+        first, made = self._loop(_back)(*tensors)
+        return first, tuple(map(self._numbers, made))
+
+    @property
+    def as_bits(self) -> bool:
+        """Whether a loop's arrays hold numbers of 16 bits as whole ones.
+
+        Into an array of bfloat16 XLA writes a step by way of float32: the whole array, at each step.
+        """
+        return self.alone and self.operands == "bfloat16"
+
+    def bits(self, numbers: Any) -> Any:
+        """Returns factors as the loop's arrays hold them."""
+        if not self.as_bits:
+            return numbers
+        import tensorflow as tf
+
+        return tf.bitcast(numbers, tf.uint16)
+
+    def _numbers(self, made: Any) -> Any:
+        if not self.as_bits:
+            return made
+        import tensorflow as tf
+
+        return tf.bitcast(made, tf.bfloat16)
 
     def _loop(self, loop: Callable[..., Any]) -> Callable[..., Any]:
         return _compiled(loop, self) if self.alone else functools.partial(loop, self)
@@ -71,17 +95,17 @@ class Run:
 def small(cell: Cell, time: int | None, state: Any, operands: str) -> bool:
     """Whether a training's loops are so small, all their sizes known, that XLA does them faster than TensorFlow.
 
-    On two cores a language model of 2x200 with 20 rows took 7 % less a step so, of 2x650 2 %, of two GRUs 10 and 2 %;
-    an RNN's, with one product a step, as long as before, as would one with 64 rows of 256 units. A training begins a
-    second later, or two.
+    On two cores a language model of 2x200 with 20 rows took 11 % less a step so, of 2x650 3 %, of two GRUs 12 and 4 %,
+    of two RNNs of 650 1 %; with factors of 16 bits, of 650 units, 10, 5 and 3 %. With 64 rows of 320 units it took 2 %
+    more, of 650 units 9 %. A training begins a second later, or two.
 
     Args:
         cell: RNN, GRU or LSTM.
         time: Steps.
         state: h. `(batch, units)`
-        operands: Data type of the products' factors; those of 16 bits are slower in XLA.
+        operands: Data type of the products' factors.
     """
-    if keras.backend.backend() != "tensorflow" or has_gpu() or operands != "float32" or cell.gates == 1:
+    if keras.backend.backend() != "tensorflow" or has_gpu() or operands not in ("float32", "bfloat16"):
         return False
     batch, units = state.shape
     return None not in (time, batch) and batch * units in _SMALL_STATES
@@ -136,6 +160,7 @@ def _forwards(
         output_widths=(units,) * count,
         reverse=run.reverse,
         differentiated=not run.keep,
+        compiled=run.alone,
     )
 
 
@@ -145,7 +170,7 @@ def _back(
     before: Parts,
     saved: Parts,
     masks: tuple[Any, ...],
-    recurrent: Any,
+    kernels: list[Any],
     drop: Any,
     d_final: Parts,
 ) -> tuple[Parts, tuple[Any, ...]]:
@@ -157,7 +182,7 @@ def _back(
         before: The states before each step, as `_forwards` gave them.
         saved: What else it kept.
         masks: As `run.masks` gives them.
-        recurrent: Kernel. `(units, gates·units)`
+        kernels: The recurrent kernel as `Product.turned_by_gate` gives it.
         drop: What h was multiplied by. `(batch, units)`
         d_final: Gradient of the last state.
 
@@ -165,16 +190,16 @@ def _back(
         The gradient of the first state; and as outputs of a scan those of each step's gates, before their functions,
         side by side, and where they are others those of the recurrent product.
     """
-    cell, units = run.cell, recurrent.shape[0]
-    product = run.product(d_final[0].dtype, units)
+    cell, units = run.cell, d_final[0].shape[-1]
     return scan(
-        _step_back(run, product, product.turned_by_gate(recurrent), drop),
+        _step_back(run, run.product(d_final[0].dtype, units), kernels, drop),
         tuple(d_final),
         (d_outputs, before, saved, *masks),
         output_widths=(cell.gates * units,) * (1 if cell.bias_rows == 1 else 2),
-        output_dtype=run.operands,
+        output_dtype="uint16" if run.as_bits else run.operands,
         reverse=not run.reverse,
         differentiated=False,
+        compiled=run.alone,
     )
 
 
@@ -193,8 +218,8 @@ def _step_back(run: Run, product: Product, kernels: list[Any], drop: Any) -> Cal
         d_state = (carry[0] + d_out, *carry[1:])
         d_gates, d_recurrent, d_before = run.cell.step_back(d_state, kept, before)
         apart = [d_gates] if d_recurrent is d_gates else [d_gates, d_recurrent]
-        factors = [tuple(ops.cast(part, run.operands) for part in parts) for parts in apart]  # of products only
-        joined = tuple(_joined(parts) for parts in factors)
+        factors = [tuple(map(product.factor, parts)) for parts in apart]  # of products only
+        joined = tuple(_joined(tuple(map(run.bits, parts))) for parts in factors)
         through = product.turned(factors[-1], joined[-1], kernels)
         through = through * drop if run.dropped else through
         d_before = (through if d_before[0] is None else through + d_before[0], *d_before[1:])

@@ -91,7 +91,9 @@ def _forward(
     product = run.product(initial[0].dtype, recurrent.shape[0])
     projected = product.of_all_steps(inputs, kernel, run.cell.input_bias(bias))
     recurrent_bias = run.cell.recurrent_bias(bias)
-    final, trace = run.forwards(projected, recurrent, recurrent_bias, run.masks(mask), drop, tuple(initial))
+    final, trace = run.forwards(
+        projected, ops.cast(recurrent, run.operands), recurrent_bias, run.masks(mask), drop, tuple(initial)
+    )
     return stacked(trace[0], inputs), final, tuple(trace[1:])
 
 
@@ -106,7 +108,8 @@ def _differentiable(run: Run) -> Any:
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             d_outputs, *d_final = upstream_of(args, upstream)
-            first, d_sums = run.back(d_outputs, states_before, saved, run.masks(mask), recurrent, drop, tuple(d_final))
+            kernels = product.turned_by_gate(recurrent)
+            first, d_sums = run.back(d_outputs, states_before, saved, run.masks(mask), kernels, drop, tuple(d_final))
             rows = rows_of(stacked(d_sums[0], inputs))  # from here on, large products only
             recurrent_rows = rows if len(d_sums) == 1 else rows_of(stacked(d_sums[1], inputs))
             h_before = stacked(states_before[0], inputs)

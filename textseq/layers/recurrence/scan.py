@@ -47,6 +47,7 @@ def scan(
     reverse: bool,
     differentiated: bool = True,
     steps_a_turn: int = 1,
+    compiled: bool = False,
 ) -> tuple[Any, Any]:
     """Runs `step(carry, slices) -> (carry, outputs)` over the first axis of some sequences.
 
@@ -61,6 +62,7 @@ def scan(
             that TensorFlow reads slices, which are no copies but whose gradients are as long as all.
         steps_a_turn: Where that is so, steps that the loop does before it turns. Each makes the graph larger and a
             training begin later; more than one are for steps as small as the turn itself.
+        compiled: Whether XLA compiles the loop on TensorFlow; then all sizes have to be known.
 
     Returns:
         The last carry, and a tuple of outputs, which `stacked` makes whole.
@@ -70,7 +72,9 @@ def scan(
         carry, outputs = ops.scan(step, carry, sequences, reverse=reverse, unroll=unroll)
         return carry, outputs
     dtype = output_dtype or carry[0].dtype
-    return _tensorflow_scan(step, carry, sequences, output_widths, dtype, reverse, differentiated, steps_a_turn)
+    return _tensorflow_scan(
+        step, carry, sequences, output_widths, dtype, reverse, differentiated, steps_a_turn, compiled
+    )
 
 
 def stacked(output: Any, like: Any) -> Any:
@@ -91,6 +95,7 @@ def _tensorflow_scan(
     reverse: bool,
     differentiated: bool,
     steps_a_turn: int,
+    compiled: bool,
 ) -> tuple[Any, Any]:
     import tensorflow as tf
 
@@ -103,6 +108,9 @@ def _tensorflow_scan(
 
     inputs = [array(x.dtype, x.shape[1:]).unstack(x) if differentiated and tf.is_tensor(x) else x for x in flat]
     outputs = tuple(array(dtype, (batch, width)) for width in output_widths)
+    if compiled:  # of arrays that are alike XLA makes one, and copies it for each
+        contents = [tf.cast(tf.fill((time, batch, width), place), dtype) for place, width in enumerate(output_widths)]
+        outputs = tuple(made.unstack(content) for made, content in zip(outputs, contents, strict=True))
     turned = reverse and _AS_MADE.get()
     done = tf.constant(0)
     for steps in (1,) if differentiated or steps_a_turn == 1 else (steps_a_turn, 1):

@@ -128,7 +128,7 @@ def _tensorflow_scan(
             return done, carry, outputs
 
         done, carry, outputs = tf.while_loop(
-            more, turn, (done, carry, outputs), parallel_iterations=1, maximum_iterations=time
+            more, turn, (done, carry, outputs), parallel_iterations=1, maximum_iterations=None if compiled else time
         )
     if turned:
         outputs = tuple(tf.reverse(made.stack(), [0]) for made in outputs)

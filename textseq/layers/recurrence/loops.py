@@ -63,7 +63,7 @@ class Run:
     def back(self, *tensors: Any) -> tuple[Parts, tuple[Any, ...]]:
         """Returns what `_back` does."""
         first, made = self._loop(_back)(*tensors)
-        return first, tuple(map(self._numbers, made))
+        return first, tuple(self._read_as(self.operands, part) for part in made) if self.as_bits else made
 
     @property
     def as_bits(self) -> bool:
@@ -73,20 +73,14 @@ class Run:
         """
         return self.alone and self.operands == "bfloat16"
 
-    def bits(self, numbers: Any) -> Any:
-        """Returns factors as the loop's arrays hold them."""
-        if not self.as_bits:
-            return numbers
+    def bits(self, factor: Any) -> Any:
+        """Returns a factor as the loop's arrays hold it."""
+        return self._read_as("uint16", factor) if self.as_bits else factor
+
+    def _read_as(self, dtype: str, tensor: Any) -> Any:
         import tensorflow as tf
 
-        return tf.bitcast(numbers, tf.uint16)
-
-    def _numbers(self, made: Any) -> Any:
-        if not self.as_bits:
-            return made
-        import tensorflow as tf
-
-        return tf.bitcast(made, tf.bfloat16)
+        return tf.bitcast(tensor, dtype)
 
     def _loop(self, loop: Callable[..., Any]) -> Callable[..., Any]:
         return _compiled(loop, self) if self.alone else functools.partial(loop, self)

@@ -20,9 +20,9 @@ class Product:
 
     TensorFlow takes one product a gate, whose outcomes need no cutting apart and which run side by side; XLA one
     product for all gates, whose cutting apart it fuses with what comes next. Where it compiles TensorFlow's loops, each
-    gate has one on the way back: of 200 units, one for all took 1.2 times as long. Only the projections of all steps it cuts
-    apart in passes of their own; on a processor each gate has a product there too, with which a step over masked texts
-    took a hundredth less, and steps of 650 units as long as before.
+    gate has one on the way back: of 200 units, one for all took 1.2 times as long. Only the projections of all steps
+    are cut apart in passes of their own; on a processor each gate has a product there too, with which a step over
+    masked texts took a hundredth less, and steps of 650 units as long as before.
 
     Of one or three gates two cores would wait for each other at each step: in training, where they are wide, each gate
     has two products, one for each half of what is summed over. On two cores with AVX-512 the loops of a GRU of 650

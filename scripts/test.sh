@@ -16,10 +16,8 @@ make_environment test,baseline,quickstart,jax
 export HF_HUB_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 PYTHONDONTWRITEBYTECODE=1
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-.venv/bin/mypy & types=$!  # works on one core, which the tests need not wait for
-trap 'kill "$types" 2> /dev/null || true' EXIT
+.venv/bin/mypy
 .venv/bin/python -m pytest -n 2 --dist loadfile "${slow[@]}" "$@"
-wait "$types"
 # What holds of layers, losses and encoders has to hold on the other backend too.
 if [ "$#" -eq 0 ]; then
     KERAS_BACKEND=jax .venv/bin/python -m pytest -n 2 --dist worksteal "${slow[@]}" tests/contract tests/unit/layers tests/unit/recurrence

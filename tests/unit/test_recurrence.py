@@ -89,11 +89,11 @@ def test_loops_that_xla_compiles_give_what_tensorflows_do(
     compiled_ones = found()
     assert len(made) == 4  # forwards and back, in both directions
     monkeypatch.setattr(loops, "_SMALL_STATES", ())
-    sixteen_bits = dtype != "float32"  # TensorFlow rounds its products to them; at sizes of 1 and 2 a step is 2**-7
     for one, other in zip(found(), compiled_ones, strict=True):
-        np.testing.assert_allclose(
-            np.asarray(one, "float32"), np.asarray(other, "float32"), atol=2**-5 if sixteen_bits else 1e-5
-        )
+        own, its = np.asarray(one, "float32"), np.asarray(other, "float32")
+        # TensorFlow rounds its products to 16 bits, XLA does not: four roundings of the largest number, or fewer.
+        bound = 1e-5 if dtype == "float32" else min(2**-5, 2**-6 * np.abs(own).max())
+        np.testing.assert_allclose(own, its, atol=bound)
     assert len(made) == 4
 
 
@@ -104,7 +104,7 @@ def test_loops_that_xla_compiles_give_what_tensorflows_do(
         ("gru", 35, 20, 650, "float32", True),
         ("lstm", 35, 64, 256, "float32", False),
         ("lstm", 35, 32, 16, "float32", False),
-        ("rnn", 35, 20, 650, "float32", True),
+        ("rnn", 20, 20, 200, "float32", True),
         ("lstm", 20, 20, 200, "bfloat16", True),
         ("lstm", 20, 20, 200, "float16", False),
         ("lstm", None, 20, 200, "float32", False),

@@ -44,7 +44,7 @@ def test_a_step_trains(library: str, task: str, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the products are those on TensorFlow")
-@pytest.mark.parametrize("small", [False, True])  # loops that XLA compiles have one product for all gates
+@pytest.mark.parametrize("small", [False, True])  # loops that XLA compiles multiply in other forms
 @pytest.mark.parametrize("encoder", ["lstm", "gru", "rnn", "transformer"])
 def test_the_floor_has_all_products_of_a_step_and_no_others(
     encoder: str, small: bool, monkeypatch: pytest.MonkeyPatch

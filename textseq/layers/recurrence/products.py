@@ -95,8 +95,8 @@ class Product:
         kernel, pieces = ops.cast(kernel, self._operands), self._pieces * self._gates
         if self._whole_of_16_bits:  # XLA turns it in the product in no time
             return list(ops.split(kernel, pieces, axis=1))
-        kernel = ops.transpose(kernel)
-        return list(ops.split(kernel, pieces, axis=0)) if (self._apart or self._whole) and pieces > 1 else [kernel]
+        kernel, apart = ops.transpose(kernel), keras.backend.backend() == "tensorflow"
+        return list(ops.split(kernel, pieces, axis=0)) if apart and pieces > 1 else [kernel]
 
     def turned(self, parts: Parts, joined: Any, kernels: list[Any]) -> Any:
         """Returns the sum of each gate's part times its turned kernel; `joined` is the parts side by side."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 import keras
+
+_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def has_gpu() -> bool:
@@ -14,3 +19,9 @@ def has_gpu() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+@functools.cache
+def has_tiles() -> bool:
+    """Whether the processor multiplies bfloat16 in tiles of 16 rows and 32 columns, as Intel's with AMX do."""
+    return _PROCESSORS.is_file() and "amx_bf16" in _PROCESSORS.read_text()

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from benchmark.specification import Contender, Model
 from textseq.layers.one_pass import compiled
+from textseq.layers.order import after
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.loops import small
 from textseq.layers.recurrence.products import Product
@@ -90,10 +91,11 @@ def _softmax(factors: _Factors, model: Model) -> Pair:
     def products() -> KernelProducts:
         return KernelProducts(tf.convert_to_tensor(kernel), factors.dtype)
 
-    return (
-        lambda: [products().logits(hidden)],
-        lambda: [products().hidden_gradient(upstream), products().kernel_gradient(upstream, hidden)],
-    )
+    def back() -> Tensors:
+        d_hidden = products().hidden_gradient(upstream)
+        return [d_hidden, products().kernel_gradient(upstream, after(d_hidden, hidden))]
+
+    return lambda: [products().logits(hidden)], back
 
 
 def _block(factors: _Factors, model: Model) -> Iterator[Pair]:

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from textseq.layers.softmax import cross_entropy, softmax_cross_entropy, weighted_softmax_cross_entropy
+from textseq.layers.softmax import (
+    cross_entropy,
+    products,
+    softmax_cross_entropy,
+    weighted_softmax_cross_entropy,
+)
 
 
 def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:
@@ -103,6 +108,20 @@ def test_in_bfloat16_a_targets_small_slope_keeps_its_digits(confidence: float, c
     rest = (np.array([7], "int32"), np.array([0.7], "float32"))
     found, right = gradients(half, kernel, bias, *rest, 1.0), plain_gradients(hidden, kernel, bias, *rest)
     np.testing.assert_allclose(found[1][7], right[1][7], rtol=0.02)
+
+
+@pytest.mark.parametrize("tiles", [False, True])  # whether the bias's gradient is a column of the kernel's
+@pytest.mark.parametrize("rows", [20, 70])  # fewer than four a feature, and more
+def test_in_bfloat16_gradients_are_near_those_of_the_plain_softmax(
+    rows: int, tiles: bool, chunks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks(300)
+    monkeypatch.setattr(products, "has_tiles", lambda: tiles)
+    hidden, kernel, bias, targets, weights = numbers(rows, 8, 300)
+    half, kernel = ops.cast(hidden, "bfloat16"), np.float32(ops.cast(kernel, "bfloat16"))
+    found = gradients(half, kernel, bias, targets, weights, 1.0)
+    for mine, right in zip(found, plain_gradients(np.float32(half), kernel, bias, targets, weights), strict=True):
+        np.testing.assert_allclose(np.float32(mine), right, atol=2.0**-6 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("features", [8, 48])  # a block of columns filled badly, and well

@@ -20,6 +20,7 @@ from keras import ops
 
 from textseq.layers.device import has_gpu
 from textseq.layers.one_pass import compiled, narrowed, pays
+from textseq.layers.order import after
 from textseq.layers.softmax.products import KernelProducts
 from textseq.layers.variables import as_tensor
 
@@ -82,9 +83,9 @@ def weighted_softmax_cross_entropy(
             d_hidden = ops.cast(products.hidden_gradient(powers), "float32") * scale[:, None]
             if apart:
                 d_hidden = d_hidden - ops.cast(ops.take(products.factors, places, axis=0), "float32") * slope[:, None]
-            d_kernel = _added(d_kernel, ops.cast(products.kernel_gradient(powers, scaled), "float32"))
-            d_bias = _added(d_bias, ops.cast(ops.matmul(ops.cast(scale, powers.dtype)[None], powers)[0], "float32"))
-            return (_added(total, ops.sum((ops.log(divisors) - left) * weight)), d_kernel, d_bias), (d_hidden, slope)
+            more = products.gradients(powers, after(d_hidden, scaled), scale)
+            sums = (ops.sum((ops.log(divisors) - left) * weight), *more)
+            return tuple(map(_added, (total, d_kernel, d_bias), sums)), (d_hidden, slope)
 
         shapes, own = ((), products.gradient_shape, bias.shape), (hidden.shape[1:], ())
         parts = (hidden, places, weight)

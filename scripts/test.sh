@@ -8,6 +8,10 @@ source scripts/environment.sh
 # XLA compiles thousands of operations for the tests on JAX, most of which run once: as they stand, that takes a fifth
 # of the time less. The long run optimizes them, as trainings do.
 export JAX_DISABLE_MOST_OPTIMIZATIONS=1
+# What one process compiled, others read.
+JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
+trap 'rm -rf "$JAX_COMPILATION_CACHE_DIR"' EXIT
+export JAX_COMPILATION_CACHE_DIR JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 slow=(-m "not slow")
 if [ "${1:-}" = "--slow" ]; then slow=() JAX_DISABLE_MOST_OPTIMIZATIONS=0; shift; fi
 

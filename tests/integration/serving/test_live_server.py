@@ -15,6 +15,7 @@ from typing import Any
 
 CLIENTS = 8
 PATIENCE_SECONDS = 60.0
+PAUSE_SECONDS = 0.05  # between two questions after states, which keep the server from its work
 WHICH = json.dumps({"signature_name": "which", "instances": ["a"]})
 
 
@@ -44,6 +45,7 @@ def wait_for(server: Any, expected: dict[int, str]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while server.states() != expected:
         assert time.monotonic() < deadline, server.states()
+        time.sleep(PAUSE_SECONDS)
 
 
 def test_a_server_publishes_survives_falls_back_and_stops(
@@ -72,6 +74,7 @@ def publish_under_load(server: Any, ready: Path, folder: Path) -> None:
         client.is_alive() and len(client.answers) < count + 3 for client, count in zip(clients, seen, strict=True)
     ):
         server.states()
+        time.sleep(PAUSE_SECONDS)
     for client in clients:
         client.enough.set()
         client.join()

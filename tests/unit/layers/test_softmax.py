@@ -113,9 +113,8 @@ def test_in_bfloat16_a_targets_small_slope_keeps_its_digits(confidence: float, c
 @pytest.mark.parametrize("tiles", [False, True])  # whether the bias's gradient is a column of the kernel's
 @pytest.mark.parametrize("rows", [20, 70])  # fewer than four a feature, and more
 def test_in_bfloat16_gradients_are_near_those_of_the_plain_softmax(
-    rows: int, tiles: bool, chunks: Any, monkeypatch: pytest.MonkeyPatch
+    rows: int, tiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chunks(300)
     monkeypatch.setattr(products, "has_tiles", lambda: tiles)
     hidden, kernel, bias, targets, weights = numbers(rows, 8, 300)
     half, kernel = ops.cast(hidden, "bfloat16"), np.float32(ops.cast(kernel, "bfloat16"))

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from textseq.layers import one_pass
+from textseq.layers.device import has_gpu
 from textseq.layers.softmax import (
     cross_entropy,
     products,
@@ -115,12 +117,15 @@ def test_in_bfloat16_a_targets_small_slope_keeps_its_digits(confidence: float, c
 def test_in_bfloat16_gradients_are_near_those_of_the_plain_softmax(
     rows: int, tiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cut: list[Any] = []
     monkeypatch.setattr(products, "has_tiles", lambda: tiles)
+    monkeypatch.setattr(products, "compiled", lambda function: cut.append(function) or one_pass.compiled(function))
     hidden, kernel, bias, targets, weights = numbers(rows, 8, 300)
     half, kernel = ops.cast(hidden, "bfloat16"), np.float32(ops.cast(kernel, "bfloat16"))
     found = gradients(half, kernel, bias, targets, weights, 1.0)
     for mine, right in zip(found, plain_gradients(np.float32(half), kernel, bias, targets, weights), strict=True):
         np.testing.assert_allclose(np.float32(mine), right, atol=2.0**-6 * np.abs(right).max())
+    assert bool(cut) == (keras.backend.backend() == "tensorflow" and not has_gpu() and tiles and rows == 70)
 
 
 @pytest.mark.parametrize("features", [8, 48])  # a block of columns filled badly, and well

@@ -105,6 +105,7 @@ def test_loops_that_xla_compiles_give_what_tensorflows_do(
         ("lstm", 35, 64, 256, "float32", False),
         ("lstm", 35, 32, 16, "float32", False),
         ("rnn", 20, 20, 200, "float32", True),
+        ("rnn", 35, 20, 650, "float32", True),
         ("lstm", 20, 20, 200, "bfloat16", True),
         ("lstm", 20, 20, 200, "float16", False),
         ("lstm", None, 20, 200, "float32", False),

@@ -11,12 +11,7 @@ from keras import ops
 
 from textseq.layers import one_pass
 from textseq.layers.device import has_gpu
-from textseq.layers.softmax import (
-    cross_entropy,
-    products,
-    softmax_cross_entropy,
-    weighted_softmax_cross_entropy,
-)
+from textseq.layers.softmax import cross_entropy, products, softmax_cross_entropy, weighted_softmax_cross_entropy
 
 
 def numbers(rows: int, features: int, vocabulary: int) -> tuple[Any, ...]:

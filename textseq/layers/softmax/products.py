@@ -32,14 +32,13 @@ class KernelProducts:
     """
 
     def __init__(self, kernel: Any, dtype: Any) -> None:
-        self._features = int(kernel.shape[1])
-        on_processor = keras.backend.backend() == "tensorflow" and not has_gpu()
-        badly_filled = self._features <= _FULL * _BLOCK * -(-self._features // _BLOCK)
-        self._single = keras.backend.standardize_dtype(dtype) == "float32"
-        self._turned = on_processor and self._single and badly_filled
-        tiles = on_processor and keras.backend.standardize_dtype(dtype) == "bfloat16" and has_tiles()
-        self._many_rows = _MANY * self._features if tiles else None
         self.factors = ops.cast(kernel, dtype)
+        self._features, name = int(kernel.shape[1]), keras.backend.standardize_dtype(dtype)
+        badly_filled = self._features <= _FULL * _BLOCK * -(-self._features // _BLOCK)
+        on_processor = keras.backend.backend() == "tensorflow" and not has_gpu()
+        self._single = name == "float32"
+        self._turned = on_processor and self._single and badly_filled
+        self._in_tiles = on_processor and name == "bfloat16" and has_tiles()
         self.gradient_shape = tuple(kernel.shape)[::-1] if self._turned else tuple(kernel.shape)
 
     def logits(self, hidden: Any) -> Any:
@@ -74,7 +73,7 @@ class KernelProducts:
             scale: `(rows,)`
         """
         rows, column = powers.shape[0], ops.cast(scale, powers.dtype)
-        if self._many_rows is not None and rows is not None and rows >= self._many_rows:
+        if self._in_tiles and rows is not None and rows >= _MANY * self._features:
             columns = ops.pad(column[:, None], ((0, 0), (0, _TILE - 1)))
             both = self.kernel_gradient(powers, ops.concatenate([scaled, columns], -1))
             return compiled(_widened_and_cut)(both, self._features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from benchmark.workloads import with_lengths
 
 Say = Callable[[str], None]
 _PAUSE = 0.03  # OpenMP's threads look for work for some milliseconds before they sleep
+_SEED = 0  # of the order in which contenders run
 
 
 def measure(workload: Workload, *, rounds: int, say: Say) -> dict[str, Measured]:
@@ -41,7 +43,8 @@ def _race(workload: Workload, rounds: int) -> dict[str, Measured]:
     """Lets contenders of one model run in turn."""
     with ExitStack() as stack:
         running, absent = _started(workload, stack)
-        seconds, gone = interleave(running, rounds=rounds, steps=workload.steps, pause=_PAUSE)
+        draw = random.Random(_SEED)
+        seconds, gone = interleave(running, rounds=rounds, steps=workload.steps, pause=_PAUSE, draw=draw)
         memory = {name: worker.memory() for name, worker in running.items() if name not in gone}
     return summary(workload, seconds, memory, absent | gone)
 

@@ -74,7 +74,7 @@ def weighted_softmax_cross_entropy(
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
             total, d_kernel, d_bias = sums
-            powers, others, left = _others(*products.logits_and_bias(hidden, bias), places, large)
+            powers, others, left = _others(*products.logits_and_bias(hidden, bias, large), places, large)
             divisors = ops.exp(left) + others
             scale = weight / divisors
             slope = scale * others  # of the target's logit, turned round; the others' are their powers times the scale

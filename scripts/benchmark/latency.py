@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -92,7 +93,7 @@ def main(server: LocalServer, version: Path, requests: int, answer: Path) -> Non
         raise RuntimeError(f"the ways lead to different labels: {labels}")
     askers = {name: Asker(ask) for name, ask in ways.items()}
     interleave(askers, rounds=1, steps=_TURN)  # warms up
-    seconds, _ = interleave(askers, rounds=-(-requests // _TURN), steps=_TURN)
+    seconds, _ = interleave(askers, rounds=-(-requests // _TURN), steps=_TURN, draw=random.Random(0))
     answer.write_text(json.dumps(seconds))
 
 

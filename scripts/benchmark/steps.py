@@ -18,7 +18,6 @@ from benchmark.workloads import with_lengths
 
 Say = Callable[[str], None]
 _PAUSE = 0.03  # OpenMP's threads look for work for some milliseconds before they sleep
-_SEED = 0  # of the order in which contenders run
 
 
 def measure(workload: Workload, *, rounds: int, say: Say) -> dict[str, Measured]:
@@ -43,7 +42,7 @@ def _race(workload: Workload, rounds: int) -> dict[str, Measured]:
     """Lets contenders of one model run in turn."""
     with ExitStack() as stack:
         running, absent = _started(workload, stack)
-        draw = random.Random(_SEED)
+        draw = random.Random(0)
         seconds, gone = interleave(running, rounds=rounds, steps=workload.steps, pause=_PAUSE, draw=draw)
         memory = {name: worker.memory() for name, worker in running.items() if name not in gone}
     return summary(workload, seconds, memory, absent | gone)

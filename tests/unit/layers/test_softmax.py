@@ -148,7 +148,8 @@ def test_large_logits_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("spread", [30.0, 50.0, 300.0])
-def test_biases_far_apart_lose_nothing(spread: float) -> None:
+def test_biases_far_apart_lose_nothing(spread: float, chunks: Any) -> None:
+    chunks(50)
     hidden, kernel, bias, targets, weights = numbers(12, 8, 50)
     bias = np.linspace(-spread / 2, spread / 2, 50, dtype="float32")[np.random.default_rng(3).permutation(50)]
     parts = (hidden, kernel, bias, targets, weights)

@@ -68,7 +68,7 @@ def go_on(
     for line in version_notes(run) + _changed_sources(run):
         say(f"Note: {line}")
     task, prepared = in_step(lambda: prepare_again(config, run, say), config, shard)
-    ready = build(config, task, prepared)
+    ready = build(config, task, prepared, say)
     check_identity(checkpoint, ready.identity)
     _make_unfinished(run, config, config_path)
     say(f"Going on in epoch {checkpoint.about['epoch'] + 1} after step {checkpoint.about['step_of_epoch']:,}")

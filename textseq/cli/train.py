@@ -95,7 +95,7 @@ def _train(
     task, prepared = in_step(lambda: prepare(config, speak), config, shard)
     for line in lines(prepared.audit):
         speak(f"  {line}")
-    ready = build(config, task, prepared)
+    ready = build(config, task, prepared, speak)
     provenance = Provenance.of(config)
     with locked(run_dir):  # before anything of an earlier run goes: another process may train it
         run = RunDirectory.create(run_dir, overwrite=overwrite)
@@ -132,7 +132,7 @@ def _dry_run(config: Any, plugins: tuple[str, ...]) -> None:
     task, prepared = prepare(config, say)
     for line in lines(prepared.audit):
         say(f"  {line}")
-    ready = build(config, task, prepared)
+    ready = build(config, task, prepared, say)
     steps = ready.feed.steps_per_epoch
     say(f"{config.encoder.name}: {ready.model.count_params():,} weights; {steps:,} steps an epoch. Nothing written.")
 

@@ -42,6 +42,7 @@ _CLOSED = {
 _CHOICES = {
     "precision": Choice(("float32", "mixed_bfloat16")),
     "jit": Choice(("auto", True, False)),
+    "native_loops": Choice(("auto", True, False)),
     "keep": Choice(("best", "last")),
     "batch_size": AnyOf((Number(True, _POSITIVE), Choice(("auto",)))),
     "memory_budget": AnyOf((Size(), Null())),

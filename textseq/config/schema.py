@@ -100,6 +100,8 @@ class TrainingConfig:
         accumulate: Batches whose gradients are averaged before a step of the optimizer.
         precision: float32, or mixed_bfloat16 for products in bfloat16.
         jit: Whether to compile with XLA: auto, true or false.
+        native_loops: Whether recurrent layers run by loops that a C++ compiler makes for this processor: auto (where
+            there is one, and no GPU), true (or nothing) or false.
         early_stopping: Epochs without a better score after which training ends; null for never.
         monitor: The validation score that decides; the task's own where null.
         keep: Whose weights are the run's: "best" (of the epoch with the best monitored score) or "last", where a small
@@ -129,6 +131,7 @@ class TrainingConfig:
     accumulate: int = setting(1, least=1)
     precision: str = "float32"
     jit: str | bool = "auto"
+    native_loops: str | bool = "auto"
     early_stopping: int | None = setting(None, least=1)
     monitor: str | None = None
     keep: str = "best"

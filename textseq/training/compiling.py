@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 
 from textseq.config import RunConfig
+from textseq.errors import UsageError
 from textseq.layers.attention import SelfAttention
 from textseq.layers.device import has_gpu
 from textseq.layers.recurrence.layer import RecurrentLayer
+from textseq.layers.recurrence.native.library import has_to_compile
+from textseq.layers.recurrence.native.loops import refusal as native_refusal
 from textseq.layers.softmax import AdaptiveSoftmax
 
 
@@ -63,6 +67,50 @@ def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Comp
             return Compiling(True, "it fuses attention's small operations")
         return Compiling(False, "on a CPU it makes products slower; what stands between large ones is compiled alone")
     return Compiling(False, "not known to help this encoder; training.jit: true tries it")
+
+
+def take_native_loops(
+    config: RunConfig, model: keras.Model, say: Callable[[str], None] | None, *, jit: bool
+) -> str | None:
+    """Has recurrent layers run by loops compiled for this processor, where that can be and the config does not forbid.
+
+    Args:
+        config: Says what is wanted.
+        model: Built.
+        say: Takes a line where something has to be compiled first; None for silence.
+        jit: Whether XLA compiles the whole step.
+
+    Returns:
+        The line for the log; None where no layer is recurrent, or there is a GPU.
+
+    Raises:
+        UsageError: The config demands them, and this machine has none.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, RecurrentLayer)]
+    wanted = config.training.native_loops
+    if not layers:
+        return None
+    if wanted in (False, "false"):
+        reason: str | None = "training.native_loops is false"
+    elif jit and keras.backend.backend() == "tensorflow":
+        reason = "XLA compiles the whole step"
+    else:
+        if say and not has_gpu() and has_to_compile(keras.backend.backend()):
+            say("Compiling the loops of recurrent layers for this processor, once: some ten seconds …")
+        reason = next(filter(None, (native_refusal(layer.compute_dtype) for layer in layers)), None)
+    if reason is not None and wanted in (True, "true"):
+        raise UsageError(
+            f"training.native_loops is true, but the loops cannot be compiled ones: {reason}. "
+            "Mend that, or set it to auto."
+        )
+    for layer in layers:
+        layer.native_refusal = reason
+    if has_gpu():
+        return None
+    backend = "JAX" if keras.backend.backend() == "jax" else "TensorFlow"
+    if reason is None:
+        return "Recurrent loops compiled for this processor"
+    return f"Recurrent loops by {backend}, not compiled for this processor: {reason}"
 
 
 def recurrence_line(model: keras.Model) -> str | None:

@@ -21,7 +21,7 @@ from textseq.tasks.base import Prepared, Task
 from textseq.training.callbacks import monitored, user_callbacks
 from textseq.training.checkpoints.folder import Checkpoint
 from textseq.training.checkpoints.weights import load_weights
-from textseq.training.compiling import Compiling, choose, recurrence_line
+from textseq.training.compiling import Compiling, choose, recurrence_line, take_native_loops
 from textseq.training.faults import with_a_way_on
 from textseq.training.feeding import Feed
 from textseq.training.fitting import Fitting
@@ -71,6 +71,7 @@ class Ready:
     model: keras.Model
     feed: Feed
     compiling: Compiling
+    loops: str | None  # what the log says of recurrent loops
     callbacks: list[keras.callbacks.Callback]
 
     @cached_property
@@ -79,11 +80,12 @@ class Ready:
         return identity(self.prepared, keras.backend.backend())
 
 
-def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
+def build(config: RunConfig, task: Task, prepared: Prepared, say: Say | None = None) -> Ready:
     """Makes the model, its optimizer and the callbacks that the config names.
 
     Raises:
-        UsageError: The encoder refuses its arguments, a callback cannot be made, or there is no score to monitor.
+        UsageError: The encoder refuses its arguments, a callback cannot be made, there is no score to monitor, or the
+            loops that the config demands cannot be compiled.
     """
     _require_tensorboard(config)
     keep_freed_memory(keras.backend.backend())
@@ -95,11 +97,12 @@ def build(config: RunConfig, task: Task, prepared: Prepared) -> Ready:
     task.begin(model, prepared)
     optimizer = build_optimizer(config.training, config.training.epochs * feed.steps_per_epoch)
     compiling = choose(config, model, fixed_shapes=getattr(feed.batches, "fixed_shape", False))
+    loops = take_native_loops(config, model, say, jit=compiling.jit)
     model.compile(optimizer, jit_compile=compiling.jit, **task.compile_arguments(prepared.labels))
     if config.training.monitor is not None:
         scores = task.evaluate(model, prepared.splits["validation"].head(), prepared)
         monitored(scores, config.training.monitor)
-    return Ready(config, task, prepared, model, feed, compiling, user_callbacks(list(config.training.callbacks)))
+    return Ready(config, task, prepared, model, feed, compiling, loops, user_callbacks(list(config.training.callbacks)))
 
 
 def train(
@@ -125,7 +128,7 @@ def train(
     model, feed = ready.model, ready.feed
     say(f"{ready.config.encoder.name}: {model.count_params():,} weights; {feed.steps_per_epoch:,} steps an epoch")
     say(str(ready.compiling))
-    if (line := recurrence_line(model)) is not None:
+    for line in filter(None, (ready.loops, recurrence_line(model))):
         say(line)
     fitting = Fitting(ready, run, reporter, say, ready.identity)
     with with_a_way_on(ready.config, fitting.checkpoints):

@@ -1,7 +1,8 @@
-"""A floor: the matrix products of a language model's step alone, in textseq's forms, of factors that lie ready.
+"""The matrix products of a language model's step alone, in textseq's forms, of factors that lie ready.
 
 They come in a step's order, each after those that it would wait for there. What stands between products is not here:
-gates, norms, the softmax's powers, the optimizer. No step takes less, unless its products do.
+gates, norms, the softmax's powers, the optimizer. A recurrence's are those of TensorFlow's and XLA's loops: no step
+takes less, unless its products do, as those of loops that are compiled for the processor.
 """
 
 from __future__ import annotations

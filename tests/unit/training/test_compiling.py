@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from textseq.config import Component, RunConfig, TrainingConfig
+from textseq.errors import UsageError
+from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.training import compiling
-from textseq.training.compiling import choose, recurrence_line
+from textseq.training.compiling import choose, native_refusal, recurrence_line, take_native_loops
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("JAX always compiles", allow_module_level=True)
@@ -94,3 +96,63 @@ def test_on_a_gpu_it_is_said_what_the_recurrence_runs_on(monkeypatch: pytest.Mon
     line = recurrence_line(model("lstm", recurrent_dropout=0.1))
     assert line is not None
     assert "cuDNN knows no recurrent dropout (encoder.recurrent_dropout)" in line
+
+
+class TestNativeLoops:
+    def lines(self, *, encoder: str = "lstm", jit: bool = False, **training: Any) -> tuple[str | None, Any, list[str]]:
+        """Returns the line for the log, the model's recurrent layers, and what was said on the way."""
+        one, said = model(encoder), []
+        line = take_native_loops(config(**training), one, said.append, jit=jit)
+        layers = [layer for layer in one._flatten_layers() if isinstance(layer, RecurrentLayer)]
+        return line, layers, said
+
+    def test_they_are_taken_where_there_are_any(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        monkeypatch.setattr(compiling, "has_to_compile", lambda backend: True)
+        line, layers, said = self.lines()
+        assert line == "Recurrent loops compiled for this processor"
+        assert said == ["Compiling the loops of recurrent layers for this processor, once: some ten seconds …"]
+        assert layers
+        assert all(layer.native_refusal is None for layer in layers)
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ({"native_loops": False}, "training.native_loops is false"),
+            ({"jit": True}, "XLA compiles the whole step"),
+            ({}, "there is no C++ compiler (g++, clang++, or one that CXX names)"),
+        ],
+    )
+    def test_where_they_are_not_the_log_says_why(
+        self, options: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(compiling, "native_refusal", lambda operands: reason)
+        line, layers, _ = self.lines(**options)
+        assert line == f"Recurrent loops by TensorFlow, not compiled for this processor: {reason}"
+        assert layers
+        assert all(layer.native_refusal == reason for layer in layers)
+
+    def test_where_they_are_demanded_and_cannot_be_it_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compiling, "native_refusal", lambda operands: "there is no C++ compiler")
+        with pytest.raises(UsageError, match=r"is true, but the loops .*: there is no C\+\+ compiler\. Mend"):
+            self.lines(native_loops=True)
+
+    def test_an_encoder_without_recurrence_is_not_spoken_of(self) -> None:
+        assert self.lines(encoder="transformer") == (None, [], [])
+
+    def test_a_training_by_them_is_the_same_as_without(self) -> None:
+        if native_refusal() is not None:
+            pytest.skip(f"no compiled loops: {native_refusal()}")
+        ids = np.random.default_rng(0).integers(1, 50, (4, 7))
+
+        def losses(wanted: bool) -> list[float]:
+            keras.utils.set_random_seed(0)
+            one = model("lstm")
+            take_native_loops(config(native_loops=wanted), one, None, jit=False)
+            one.compile("sgd", jit_compile=False)
+            batch = {"token_ids": ids[:, :-1]}
+            return [float(one.train_on_batch(batch, ids[:, 1:], np.ones((4, 6)))) for _ in range(3)]
+
+        plain = losses(False)
+        assert losses(True) == pytest.approx(plain, rel=1e-5)
+        assert plain[2] < plain[0]

@@ -11,6 +11,7 @@ from keras import ops
 from textseq.layers.observing import observe, observed
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.cudnn import recur_stock, refusal
+from textseq.layers.recurrence.native.operation import recur_natively
 from textseq.layers.recurrence.operation import recur, shown
 from textseq.layers.recurrence.prepared import PreparedRecurrence
 
@@ -32,6 +33,10 @@ class RecurrentLayer(keras.layers.Layer):
             steps, Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188).
         chrono_length: Longest memory that "chrono" begins with, in steps.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Attributes:
+        native_refusal: Why training does not run by compiled loops (`native`); None where it does. Whoever sets it to
+            None knows that XLA does not compile the step on TensorFlow, where it cannot call them.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class RecurrentLayer(keras.layers.Layer):
         self.forget_bias: ForgetBias = forget_bias
         self.chrono_length = chrono_length
         self.seed_generator = keras.random.SeedGenerator()
+        self.native_refusal: str | None = "training did not ask for them"
         self._equations = CELLS[cell]
         self._prepared: PreparedRecurrence | None = None
 
@@ -111,17 +117,13 @@ class RecurrentLayer(keras.layers.Layer):
         if training and self.recurrent_dropout:
             ones = ops.ones((batch, self.units), self.variable_dtype)
             drop = keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
-        outputs, final = recur(
-            self._equations,
-            inputs,
-            weights,
-            tuple(state),
-            mask=real,
-            recurrent_mask=drop,
-            reverse=self.reverse,
-            operands=self.compute_dtype,
-            own_gradient=bool(training),
-        )
+        options = {"mask": real, "recurrent_mask": drop, "reverse": self.reverse, "operands": self.compute_dtype}
+        if training and self.native_refusal is None:
+            outputs, final = recur_natively(self._equations, inputs, weights, tuple(state), **options)
+        else:
+            outputs, final = recur(
+                self._equations, inputs, weights, tuple(state), own_gradient=bool(training), **options
+            )
         return outputs, list(final)
 
     def prepare(self, table: np.ndarray | None = None, *, apart: bool = True) -> None:

@@ -1,0 +1,100 @@
+// The loops as calls that XLA makes for JAX.
+#include "xla/ffi/api/ffi.h"
+
+#include "recurrence.h"
+
+namespace {
+
+namespace ffi = xla::ffi;
+using textseq::Back;
+using textseq::Float32;
+using textseq::Forwards;
+using In = ffi::AnyBuffer;
+using Out = ffi::Result<ffi::AnyBuffer>;
+
+const float* floats(In buffer) { return static_cast<const float*>(buffer.untyped_data()); }
+float* floats(Out& buffer) { return static_cast<float*>(buffer->untyped_data()); }
+
+void read_given(textseq::Given& given, bool reverse, bool masked, bool dropped, In recurrent, In mask, In drop, In h,
+                In c) {
+  given.reverse = reverse;
+  given.recurrent = floats(recurrent);
+  given.units = recurrent.dimensions()[0];
+  given.mask = masked ? static_cast<const uint8_t*>(mask.untyped_data()) : nullptr;
+  given.drop = dropped ? floats(drop) : nullptr;
+  given.h = floats(h);
+  given.c = floats(c);
+}
+
+template <typename Operand>
+ffi::Error forwards(In projected, In bias, In recurrent, In mask, In drop, In h, In c, Out outputs, Out entering,
+                    Out cells, Out saved, int32_t cell, bool reverse, bool masked, bool dropped) {
+  Forwards given;
+  read_given(given, reverse, masked, dropped, recurrent, mask, drop, h, c);
+  given.time = projected.dimensions()[0];
+  given.batch = projected.dimensions()[1];
+  given.projected = floats(projected);
+  given.bias = floats(bias);
+  given.recurrent_bias = given.bias + textseq::gates_of(cell) * given.units;
+  given.outputs = floats(outputs);
+  given.entering = entering->untyped_data();
+  given.cells = floats(cells);
+  given.saved = floats(saved);
+  textseq::run<Operand>(cell, given);
+  return ffi::Error::Success();
+}
+
+template <typename Operand>
+ffi::Error back(In d_outputs, In d_last_h, In d_last_c, In outputs, In cells, In saved, In recurrent, In mask, In drop,
+                In h, In c, Out d_gates, Out d_recurrent, Out d_bias, Out d_h, Out d_c, int32_t cell, bool reverse,
+                bool masked, bool dropped) {
+  Back given;
+  read_given(given, reverse, masked, dropped, recurrent, mask, drop, h, c);
+  given.time = outputs.dimensions()[0];
+  given.batch = outputs.dimensions()[1];
+  given.d_outputs = floats(d_outputs);
+  given.d_last_h = floats(d_last_h);
+  given.d_last_c = floats(d_last_c);
+  given.outputs = floats(outputs);
+  given.cells = floats(cells);
+  given.saved = floats(saved);
+  given.d_gates = d_gates->untyped_data();
+  given.d_recurrent = d_recurrent->untyped_data();
+  given.d_bias = floats(d_bias);
+  given.d_h = floats(d_h);
+  given.d_c = floats(d_c);
+  textseq::run<Operand>(cell, given);
+  return ffi::Error::Success();
+}
+
+auto bound_forwards() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+      .Attr<int32_t>("cell").Attr<bool>("reverse").Attr<bool>("masked").Attr<bool>("dropped");
+}
+
+auto bound_back() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+      .Attr<int32_t>("cell").Attr<bool>("reverse").Attr<bool>("masked").Attr<bool>("dropped");
+}
+
+}  // namespace
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<Float32>, bound_forwards());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<Float32>, bound_back());
+#if defined(TEXTSEQ_TILES)
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<textseq::BFloat16>, bound_forwards());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<textseq::BFloat16>, bound_back());
+#endif
+
+// Whether factors of 16 bits are multiplied too.
+extern "C" bool textseq_multiplies_bfloat16() {
+#if defined(TEXTSEQ_TILES)
+  return textseq::BFloat16::usable();
+#else
+  return false;
+#endif
+}

@@ -1,0 +1,186 @@
+// The loops as operations of TensorFlow, by its C interface.
+#include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
+#include "tensorflow/c/tf_tensor.h"
+
+#include "recurrence.h"
+
+namespace {
+
+using textseq::Back;
+using textseq::Float32;
+using textseq::Forwards;
+
+struct Kernel {
+  int32_t cell;
+  TF_Bool reverse, masked, dropped;
+};
+
+void* create(TF_OpKernelConstruction* construction) {
+  auto* kernel = new Kernel();
+  TF_Status* status = TF_NewStatus();
+  TF_OpKernelConstruction_GetAttrInt32(construction, "cell", &kernel->cell, status);
+  if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, "reverse", &kernel->reverse, status);
+  if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, "masked", &kernel->masked, status);
+  if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, "dropped", &kernel->dropped, status);
+  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return kernel;
+}
+
+void destroy(void* kernel) { delete static_cast<Kernel*>(kernel); }
+
+// The tensors of one call.
+class Call {
+ public:
+  explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
+  ~Call() {
+    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
+    if (TF_GetCode(status_) != TF_OK) TF_OpKernelContext_Failure(context_, status_);
+    TF_DeleteStatus(status_);
+  }
+
+  bool good() const { return TF_GetCode(status_) == TF_OK; }
+
+  template <typename T = float>
+  T* input(int index) {
+    TF_Tensor* tensor = nullptr;
+    if (good()) TF_GetInput(context_, index, &tensor, status_);
+    if (!good()) return nullptr;
+    tensors_.push_back(tensor);
+    return static_cast<T*>(TF_TensorData(tensor));
+  }
+
+  int64_t size(int index, int axis) {
+    TF_Tensor* tensor = nullptr;
+    if (good()) TF_GetInput(context_, index, &tensor, status_);
+    if (!good()) return 0;
+    tensors_.push_back(tensor);
+    return TF_Dim(tensor, axis);
+  }
+
+  template <typename T = float>
+  T* output(int index, std::vector<int64_t> shape, TF_DataType type = TF_FLOAT) {
+    size_t bytes = type == TF_FLOAT ? 4 : 2;
+    for (int64_t size : shape) bytes *= size;
+    if (!good()) return nullptr;
+    TF_Tensor* tensor = TF_AllocateOutput(context_, index, type, shape.data(), (int)shape.size(), bytes, status_);
+    if (!good()) return nullptr;
+    tensors_.push_back(tensor);
+    return static_cast<T*>(TF_TensorData(tensor));
+  }
+
+ private:
+  TF_OpKernelContext* context_;
+  TF_Status* status_;
+  std::vector<TF_Tensor*> tensors_;
+};
+
+// Reads what both ways are given, from input `index` on.
+void read_given(Call& call, const Kernel& kernel, int index, textseq::Given& given) {
+  given.reverse = kernel.reverse;
+  given.recurrent = call.input(index);
+  given.units = call.size(index, 0);
+  given.mask = kernel.masked ? call.input<uint8_t>(index + 1) : nullptr;
+  given.drop = kernel.dropped ? call.input(index + 2) : nullptr;
+  given.h = call.input(index + 3);
+  given.c = call.input(index + 4);
+}
+
+template <typename Operand, TF_DataType kType>
+void forwards(void* kernel, TF_OpKernelContext* context) {
+  const auto& how = *static_cast<Kernel*>(kernel);
+  Call call(context);
+  Forwards given;
+  given.projected = call.input(0);
+  given.time = call.size(0, 0);
+  given.batch = call.size(0, 1);
+  given.bias = call.input(1);
+  read_given(call, how, 2, given);
+  const int64_t time = given.time, batch = given.batch, units = given.units;
+  given.recurrent_bias = given.bias + textseq::gates_of(how.cell) * units;
+  given.outputs = call.output(0, {time, batch, units});
+  given.entering = call.output<void>(1, {time, batch, units}, kType);
+  given.cells = call.output(2, {time, batch, how.cell == textseq::kLSTM ? units : 0});
+  given.saved = call.output(3, {time, batch, textseq::saved_of(how.cell) * units});
+  if (call.good()) textseq::run<Operand>(how.cell, given);
+}
+
+template <typename Operand, TF_DataType kType>
+void back(void* kernel, TF_OpKernelContext* context) {
+  const auto& how = *static_cast<Kernel*>(kernel);
+  Call call(context);
+  Back given;
+  given.d_outputs = call.input(0);
+  given.d_last_h = call.input(1);
+  given.d_last_c = call.input(2);
+  given.outputs = call.input(3);
+  given.time = call.size(3, 0);
+  given.batch = call.size(3, 1);
+  given.cells = call.input(4);
+  given.saved = call.input(5);
+  read_given(call, how, 6, given);
+  const int64_t time = given.time, batch = given.batch, units = given.units;
+  const int64_t gates = textseq::gates_of(how.cell), rows = how.cell == textseq::kGRU ? 2 : 1;
+  given.d_gates = call.output<void>(0, {time, batch, gates * units}, kType);
+  given.d_recurrent = call.output<void>(1, {time, batch, rows == 2 ? gates * units : 0}, kType);
+  given.d_bias = call.output(2, {rows, gates * units});
+  given.d_h = call.output(3, {batch, units});
+  given.d_c = call.output(4, {batch, how.cell == textseq::kLSTM ? units : 0});
+  if (call.good()) textseq::run<Operand>(how.cell, given);
+}
+
+void shapes_unknown(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeInferenceContextSetUnknownShape(context, status);
+}
+
+void define(const char* name, std::vector<const char*> inputs, std::vector<const char*> outputs) {
+  TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
+  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(builder, input);
+  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
+  for (const char* attribute : {"T: {float, bfloat16}", "cell: int", "reverse: bool", "masked: bool", "dropped: bool"}) {
+    TF_OpDefinitionBuilderAddAttr(builder, attribute);
+  }
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, &shapes_unknown);
+  TF_Status* status = TF_NewStatus();
+  TF_RegisterOpDefinition(builder, status);
+  TF_DeleteStatus(status);
+}
+
+void provide(const char* name, TF_DataType type, void (*compute)(void*, TF_OpKernelContext*)) {
+  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", &create, compute, &destroy);
+  TF_Status* status = TF_NewStatus();
+  TF_KernelBuilder_TypeConstraint(builder, "T", type, status);
+  TF_RegisterKernelBuilder(name, builder, status);
+  TF_DeleteStatus(status);
+}
+
+const bool registered = [] {
+  define("TextseqRecurrence",
+         {"projected: float", "bias: float", "recurrent: float", "mask: bool", "drop: float", "h: float", "c: float"},
+         {"outputs: float", "entering: T", "cells: float", "saved: float"});
+  define("TextseqRecurrenceBack",
+         {"d_outputs: float", "d_last_h: float", "d_last_c: float", "outputs: float", "cells: float", "saved: float",
+          "recurrent: float", "mask: bool", "drop: float", "h: float", "c: float"},
+         {"d_gates: T", "d_recurrent: T", "d_bias: float", "d_h: float", "d_c: float"});
+  provide("TextseqRecurrence", TF_FLOAT, &forwards<Float32, TF_FLOAT>);
+  provide("TextseqRecurrenceBack", TF_FLOAT, &back<Float32, TF_FLOAT>);
+#if defined(TEXTSEQ_TILES)
+  if (textseq::BFloat16::usable()) {
+    provide("TextseqRecurrence", TF_BFLOAT16, &forwards<textseq::BFloat16, TF_BFLOAT16>);
+    provide("TextseqRecurrenceBack", TF_BFLOAT16, &back<textseq::BFloat16, TF_BFLOAT16>);
+  }
+#endif
+  return true;
+}();
+
+}  // namespace
+
+// Whether factors of 16 bits are multiplied too.
+extern "C" bool textseq_multiplies_bfloat16() {
+#if defined(TEXTSEQ_TILES)
+  return textseq::BFloat16::usable();
+#else
+  return false;
+#endif
+}

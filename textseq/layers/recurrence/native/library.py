@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 _COMPILERS = ("g++", "clang++", "c++")
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC", "-pthread")
+_PROCESSORS = Path("/proc/cpuinfo")
 _PACKAGES = {"tensorflow": "tensorflow", "jax": "jaxlib"}
 
 
@@ -56,11 +58,8 @@ def _place(backend: str) -> tuple[str, Path]:
     found = compiler()
     if found is None:
         raise Unavailable("there is no C++ compiler (g++, clang++, or one that CXX names)")
-    return found, _folder() / f"{backend}-{_state(backend, found)}.so"
-
-
-def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "textseq"
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "textseq"
+    return found, folder / f"{backend}-{_state(backend, found)}.so"
 
 
 def _state(backend: str, found: str) -> str:
@@ -73,7 +72,9 @@ def _state(backend: str, found: str) -> str:
 
 def _processor() -> str:
     """Returns what the machine says of its first processor."""
-    first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
+    if not _PROCESSORS.is_file():
+        return f"{platform.machine()} {platform.processor()}"
+    first, _, _ = _PROCESSORS.read_text(encoding="utf-8").partition("\n\n")
     kept = ("model name", "flags", "Features", "CPU implementer", "CPU part")
     return "\n".join(line for line in first.splitlines() if line.startswith(kept))
 

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,10 +20,16 @@
 
 namespace textseq {
 
+// How many processors this process may use: those it is bound to, or fewer by the variables that TensorFlow and XLA heed.
 inline int processors() {
   cpu_set_t mine;
   CPU_ZERO(&mine);
-  return sched_getaffinity(0, sizeof(mine), &mine) == 0 ? std::max(1, CPU_COUNT(&mine)) : 1;
+  int count = sched_getaffinity(0, sizeof(mine), &mine) == 0 ? CPU_COUNT(&mine) : 1;
+  for (const char* name : {"TF_NUM_INTRAOP_THREADS", "NPROC"}) {
+    const char* wanted = std::getenv(name);
+    if (wanted && std::atoi(wanted) > 0) count = std::min(count, std::atoi(wanted));
+  }
+  return std::max(1, count);
 }
 
 inline void rest(int turns) {

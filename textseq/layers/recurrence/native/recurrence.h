@@ -93,9 +93,9 @@ class ForwardLoop {
     panels_ = kernels.get(p.blocks() * kGates * kWidth * columns_);
     entering_[0] = factors.zeros(2 * p.batch * stride_);
     entering_[1] = entering_[0] + p.batch * stride_;
-    Helpers::all().run((int)p.time + 1, (int)p.blocks(), [this](int step, int block) {
-      step == 0 ? begin(block) : advance(step - 1, block);
-    }, &Operand::attend);
+    const double operations = 2.0 * p.batch * columns_ * kGates * kWidth;
+    const auto work = [this](int step, int block) { step == 0 ? begin(block) : advance(step - 1, block); };
+    Helpers::all().run((int)p.time + 1, (int)p.blocks(), operations, work, &Operand::attend);
   }
 
  private:
@@ -203,13 +203,15 @@ class BackLoop {
     factors_[0] = factors.zeros(2 * p.batch * stride_);
     factors_[1] = factors_[0] + p.batch * stride_;
     sums_ = sums.zeros((kGates + 1) * p.width());
-    Helpers::all().run((int)p.time + 1, (int)(p.blocks() + 1) / 2, [this](int step, int pair) {
+    const auto work = [this](int step, int pair) {
       if (step > 0) multiply(step, 2 * pair);
       for (int64_t block = 2 * pair; block < std::min<int64_t>(2 * pair + 2, p.blocks()); ++block) {
         if (step == 0) begin(block);
         if (step < p.time) differentiate(step, block);
       }
-    }, &Operand::attend);
+    };
+    const double operations = 2.0 * p.batch * columns_ * 2 * kWidth;
+    Helpers::all().run((int)p.time + 1, (int)(p.blocks() + 1) / 2, operations, work, &Operand::attend);
     for (int gate = 0; gate < kGates; ++gate) {
       const size_t bytes = 4 * p.units;
       std::memcpy(p.d_bias + gate * p.units, sums_ + gate * p.width(), bytes);

@@ -2,13 +2,16 @@
 //
 // Each step is cut into pieces; whoever is there takes the next one, and a step ends when all its pieces are done. The
 // caller could do it all: a thread that comes late, or never, is not waited for, so that loops beside each other cannot
-// block each other. What a piece holds does not depend on who does it, so that neither do the numbers.
+// block each other. A thread whose processor is taken away in the midst of a piece is waited for; where that happens
+// twice in a loop the caller goes on alone, and for a while, longer each time, nobody helps: on a busy machine it would
+// be paid for at each step. What a piece holds does not depend on who does it, so that neither do the numbers.
 #pragma once
 
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -32,6 +35,9 @@ inline int processors() {
   return std::max(1, count);
 }
 
+using Clock = std::chrono::steady_clock;
+
+// Waits a little; from some turns on it lets others have the processor.
 inline void rest(int turns) {
   if (turns > 500) {
     sched_yield();
@@ -44,8 +50,9 @@ inline void rest(int turns) {
 
 class Loop {
  public:
-  Loop(int steps, int pieces, int seats, std::function<void(int, int)> work, void (*attend)(bool))
-      : steps_(steps), pieces_(pieces), shares_(std::min(seats, pieces)), work_(std::move(work)), attend_(attend),
+  Loop(int steps, int pieces, int seats, Clock::duration patience, std::function<void(int, int)> work,
+       void (*attend)(bool))
+      : steps_(steps), pieces_(pieces), patience_(patience), shares_(std::min(seats, pieces)), work_(std::move(work)), attend_(attend),
         left_(shares_) {
     for (auto& left : left_) left.store(0);
     open(0);
@@ -53,10 +60,20 @@ class Loop {
 
   int seats() const { return shares_; }
 
+  // How often one had to wait long for another.
+  int stalls() const { return stalls_.load(std::memory_order_relaxed); }
+
+  // Whether that was too often, and the caller does what is left alone.
+  bool given_up() const { return stalls() >= 2; }
+
+  // Whether anyone did.
+  bool helped() const { return helped_.load(std::memory_order_relaxed); }
+
   // Works until the loop is done, or `stay` says no at the end of a step.
   template <typename Stay>
   void join(int seat, Stay stay) {
     attend_(true);
+    if (seat > 0) helped_.store(true, std::memory_order_relaxed);
     int step = step_.load(std::memory_order_acquire);
     while (step < steps_ && stay()) {
       for (int piece = take(step, seat); piece >= 0; piece = take(step, seat)) {
@@ -66,14 +83,26 @@ class Loop {
           open(step + 1);
         }
       }
-      int turns = 0;
-      while (step_.load(std::memory_order_acquire) == step) rest(++turns);
+      wait(step);
       step = step_.load(std::memory_order_acquire);
     }
     attend_(false);
   }
 
  private:
+  void wait(int step) {
+    Clock::time_point began;
+    bool patient = true;
+    for (int turns = 1; step_.load(std::memory_order_acquire) == step; ++turns) {
+      rest(turns);
+      if (turns == 500) began = Clock::now();
+      if (turns > 500 && patient && Clock::now() - began > patience_) {
+        patient = false;
+        stalls_.fetch_add(1);
+      }
+    }
+  }
+
   // What is left of a share in a step: the step, the first piece and the one after the last, in one number.
   static uint64_t pack(uint64_t step, uint64_t first, uint64_t end) { return step << 32 | first << 16 | end; }
 
@@ -104,10 +133,14 @@ class Loop {
     return -1;
   }
 
-  const int steps_, pieces_, shares_;
+  const int steps_, pieces_;
+  const Clock::duration patience_;
+  const int shares_;
   const std::function<void(int, int)> work_;
   void (*const attend_)(bool);
   std::vector<std::atomic<uint64_t>> left_;
+  std::atomic<int> stalls_{0};
+  std::atomic<bool> helped_{false};
   alignas(64) std::atomic<int> done_{0};
   alignas(64) std::atomic<int> step_{0};
 };
@@ -121,18 +154,29 @@ class Helpers {
   }
 
   // Does `work(step, piece)` for all pieces of all steps; `attend` is told when a thread comes to it and when it goes.
-  void run(int steps, int pieces, std::function<void(int, int)> work, void (*attend)(bool)) {
-    auto loop = std::make_shared<Loop>(steps, pieces, processors_, std::move(work), attend);
+  // Of some `operations` a piece, so few that it is over before anyone could help, the caller does all.
+  void run(int steps, int pieces, double operations, std::function<void(int, int)> work, void (*attend)(bool)) {
+    constexpr double kAlone = 1e6;                                // a step's, on which two threads spare nothing
+    const auto longest = std::chrono::duration<double>(operations / 1e10 + 5e-4);  // ten times what a piece takes
+    const int seats = operations * pieces < kAlone ? 1 : processors_;
+    const auto patience = std::chrono::duration_cast<Clock::duration>(longest);
+    auto loop = std::make_shared<Loop>(steps, pieces, seats, patience, std::move(work), attend);
     {
       std::lock_guard<std::mutex> hold(lock_);
       callers_.fetch_add(1);
       open_.push_back({loop, 1});
     }
-    wake_.notify_all();
+    if (seats > 1) wake_.notify_all();
     loop->join(0, [] { return true; });
     {
       std::lock_guard<std::mutex> hold(lock_);
       callers_.fetch_sub(1);
+      if (loop->given_up()) {
+        alone_ = std::min(2 * alone_ + std::chrono::milliseconds(10), std::chrono::milliseconds(320));
+        alone_until_ = Clock::now() + alone_;
+      } else if (loop->stalls() == 0 && loop->helped()) {
+        alone_ = std::chrono::milliseconds(0);
+      }
       open_.erase(std::find_if(open_.begin(), open_.end(), [&](const Open& o) { return o.loop == loop; }));
       if (!open_.empty()) wake_.notify_all();
     }
@@ -149,9 +193,9 @@ class Helpers {
   }
 
   Open* waiting() {
-    if (callers_.load() + busy_.load() >= processors_) return nullptr;
+    if (callers_.load() + busy_.load() >= processors_ || Clock::now() < alone_until_) return nullptr;
     for (auto& open : open_) {
-      if (open.taken < open.loop->seats()) return &open;
+      if (open.taken < open.loop->seats() && !open.loop->given_up()) return &open;
     }
     return nullptr;
   }
@@ -165,7 +209,7 @@ class Helpers {
       const int seat = open->taken++;
       busy_.fetch_add(1);
       hold.unlock();
-      loop->join(seat, [this] { return callers_.load() + busy_.load() <= processors_; });
+      loop->join(seat, [&] { return callers_.load() + busy_.load() <= processors_ && !loop->given_up(); });
       hold.lock();
       busy_.fetch_sub(1);
       for (auto& other : open_) {
@@ -176,6 +220,8 @@ class Helpers {
 
   const int processors_;
   std::atomic<int> callers_{0}, busy_{0};
+  std::chrono::milliseconds alone_{0};  // how long nobody helps after a loop that was given up
+  Clock::time_point alone_until_{};
   std::mutex lock_;
   std::condition_variable wake_;
   std::vector<Open> open_;

@@ -126,12 +126,10 @@ def test_extreme_sums_saturate_and_a_nan_stays_one(cell: str) -> None:
     layer.native_refusal = None
     units, gates = 3, CELLS[cell].gates
     kernel = np.zeros((FEATURES, gates * units), "float32")
-    kernel[0], kernel[1] = 1e30, np.nan
+    kernel[0] = 1e30
     layer.set_weights([kernel, np.zeros((units, gates * units)), np.zeros(layer.bias.shape)])
     inputs = np.zeros((1, 3, FEATURES), "float32")
     inputs[0, 0, 0], inputs[0, 1, 0] = 1.0, -1.0
-    kernel[1] = 0.0
-    layer.kernel.assign(kernel)
     outputs = ops.convert_to_numpy(layer(inputs, training=True)[0])[0]
     saturated = {"rnn": (1.0, -1.0), "gru": (0.0, -1.0), "lstm": (np.tanh(1.0), 0.0)}[cell]
     assert outputs[0] == pytest.approx([saturated[0]] * units, abs=1e-6)

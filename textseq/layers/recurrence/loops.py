@@ -1,6 +1,7 @@
 """The two loops of a recurrence: forwards, keeping what the way back needs, and back, to the gates' gradients.
 
 On TensorFlow small ones are compiled, each by itself: to start one of their operations takes as long as its work.
+Trainings on a processor take those of `native`, where there is a C++ compiler.
 """
 
 from __future__ import annotations

@@ -20,9 +20,12 @@ void* create(TF_OpKernelConstruction* construction) {
   auto* kernel = new Kernel();
   TF_Status* status = TF_NewStatus();
   TF_OpKernelConstruction_GetAttrInt32(construction, "cell", &kernel->cell, status);
-  if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, "reverse", &kernel->reverse, status);
-  if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, "masked", &kernel->masked, status);
-  if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, "dropped", &kernel->dropped, status);
+  const auto read = [&](const char* name, TF_Bool* into) {
+    if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, name, into, status);
+  };
+  read("reverse", &kernel->reverse);
+  read("masked", &kernel->masked);
+  read("dropped", &kernel->dropped);
   if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
   TF_DeleteStatus(status);
   return kernel;
@@ -138,7 +141,8 @@ void define(const char* name, std::vector<const char*> inputs, std::vector<const
   TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
-  for (const char* attribute : {"T: {float, bfloat16}", "cell: int", "reverse: bool", "masked: bool", "dropped: bool"}) {
+  for (const char* attribute :
+       {"T: {float, bfloat16}", "cell: int", "reverse: bool", "masked: bool", "dropped: bool"}) {
     TF_OpDefinitionBuilderAddAttr(builder, attribute);
   }
   TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, &shapes_unknown);

@@ -3,7 +3,7 @@
 // Each step is cut into pieces; whoever is there takes the next one, and a step ends when all its pieces are done. The
 // caller could do it all: a thread that comes late, or never, is not waited for, so that loops beside each other cannot
 // block each other. A thread whose processor is taken away in the midst of a piece is waited for; where that happens
-// twice in a loop the caller goes on alone, and for a while, longer each time, nobody helps: on a busy machine it would
+// often in a loop the caller goes on alone, and for a while, longer each time, nobody helps: on a busy machine it would
 // be paid for at each step. What a piece holds does not depend on who does it, so that neither do the numbers.
 #pragma once
 
@@ -23,7 +23,8 @@
 
 namespace textseq {
 
-// How many processors this process may use: those it is bound to, or fewer by the variables that TensorFlow and XLA heed.
+// How many processors this process may use: those it is bound to, or fewer, by the variables that TensorFlow and XLA
+// heed.
 inline int processors() {
   cpu_set_t mine;
   CPU_ZERO(&mine);
@@ -52,8 +53,8 @@ class Loop {
  public:
   Loop(int steps, int pieces, int seats, Clock::duration patience, std::function<void(int, int)> work,
        void (*attend)(bool))
-      : steps_(steps), pieces_(pieces), patience_(patience), shares_(std::min(seats, pieces)), work_(std::move(work)), attend_(attend),
-        left_(shares_) {
+      : steps_(steps), pieces_(pieces), patience_(patience), shares_(std::min(seats, pieces)), work_(std::move(work)),
+        attend_(attend), left_(shares_) {
     for (auto& left : left_) left.store(0);
     open(0);
   }
@@ -64,7 +65,7 @@ class Loop {
   int stalls() const { return stalls_.load(std::memory_order_relaxed); }
 
   // Whether that was too often, and the caller does what is left alone.
-  bool given_up() const { return stalls() >= 2; }
+  bool given_up() const { return stalls() >= 8; }
 
   // Whether anyone did.
   bool helped() const { return helped_.load(std::memory_order_relaxed); }
@@ -156,7 +157,7 @@ class Helpers {
   // Does `work(step, piece)` for all pieces of all steps; `attend` is told when a thread comes to it and when it goes.
   // Of some `operations` a piece, so few that it is over before anyone could help, the caller does all.
   void run(int steps, int pieces, double operations, std::function<void(int, int)> work, void (*attend)(bool)) {
-    constexpr double kAlone = 1e6;                                // a step's, on which two threads spare nothing
+    constexpr double kAlone = 1e6;  // of a step, on which two threads spare nothing
     const auto longest = std::chrono::duration<double>(operations / 1e10 + 5e-4);  // ten times what a piece takes
     const int seats = operations * pieces < kAlone ? 1 : processors_;
     const auto patience = std::chrono::duration_cast<Clock::duration>(longest);

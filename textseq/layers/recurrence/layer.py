@@ -11,7 +11,6 @@ from keras import ops
 from textseq.layers.observing import observe, observed
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.cudnn import recur_stock, refusal
-from textseq.layers.recurrence.native.operation import recur_natively
 from textseq.layers.recurrence.operation import recur, shown
 from textseq.layers.recurrence.prepared import PreparedRecurrence
 
@@ -117,13 +116,18 @@ class RecurrentLayer(keras.layers.Layer):
         if training and self.recurrent_dropout:
             ones = ops.ones((batch, self.units), self.variable_dtype)
             drop = keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
-        options = {"mask": real, "recurrent_mask": drop, "reverse": self.reverse, "operands": self.compute_dtype}
-        if training and self.native_refusal is None:
-            outputs, final = recur_natively(self._equations, inputs, weights, tuple(state), **options)
-        else:
-            outputs, final = recur(
-                self._equations, inputs, weights, tuple(state), own_gradient=bool(training), **options
-            )
+        outputs, final = recur(
+            self._equations,
+            inputs,
+            weights,
+            tuple(state),
+            mask=real,
+            recurrent_mask=drop,
+            reverse=self.reverse,
+            operands=self.compute_dtype,
+            own_gradient=bool(training),
+            natively=self.native_refusal is None,
+        )
         return outputs, list(final)
 
     def prepare(self, table: np.ndarray | None = None, *, apart: bool = True) -> None:

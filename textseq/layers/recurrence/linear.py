@@ -13,8 +13,8 @@ from typing import Any
 
 from keras import ops
 
-from textseq.layers.recurrence.operation import upstream_of
 from textseq.layers.recurrence.scan import Step, scan, stacked
+from textseq.layers.upstream import upstream_of
 
 _STEPS_A_TURN = 4
 

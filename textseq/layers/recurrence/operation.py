@@ -13,8 +13,10 @@ from keras import ops
 
 from textseq.layers.recurrence.cells import Cell, Parts
 from textseq.layers.recurrence.loops import Run, compiles
+from textseq.layers.recurrence.native.operation import native
 from textseq.layers.recurrence.products import rows_of
 from textseq.layers.recurrence.scan import stacked
+from textseq.layers.upstream import upstream_of
 from textseq.layers.variables import as_tensor
 
 
@@ -29,6 +31,7 @@ def recur(
     reverse: bool = False,
     operands: str = "float32",
     own_gradient: bool = True,
+    natively: bool = False,
 ) -> tuple[Any, tuple[Any, ...]]:
     """Runs a cell over time.
 
@@ -44,18 +47,20 @@ def recur(
         operands: Data type of the products' factors; sums and states stay as they are.
         own_gradient: Whether the gradient is ours, for training. Without it nothing is kept for a backward pass, the
             graph can be saved, and a gradient is the backend's own.
+        natively: Whether, with a gradient of ours, the loops are those compiled for this processor; all is in float32.
 
     Returns:
         The outputs `(time, batch, units)` and the final state.
     """
     kernel, recurrent, bias = map(as_tensor, weights)
-    alone = own_gradient and compiles(cell, inputs.shape[0], initial_state[0], operands)
+    alone = own_gradient and not natively and compiles(cell, inputs.shape[0], initial_state[0], operands)
     run = Run(cell, reverse, operands, mask is not None, recurrent_mask is not None, keep=own_gradient, alone=alone)
     nothing = ops.ones((1, 1, 1), initial_state[0].dtype)
     real = nothing if mask is None else ops.cast(mask, nothing.dtype)
     drop = nothing if recurrent_mask is None else recurrent_mask
     if own_gradient:
-        outputs, *final = _differentiable(run)(inputs, kernel, recurrent, bias, real, drop, *initial_state)
+        operation = native(run) if natively else _differentiable(run)
+        outputs, *final = operation(inputs, kernel, recurrent, bias, real, drop, *initial_state)
     else:
         outputs, final, _ = _forward(run, inputs, kernel, recurrent, bias, real, drop, initial_state)
     return outputs, tuple(final)
@@ -125,9 +130,3 @@ def _differentiable(run: Run) -> Any:
         return (outputs, *final), backward
 
     return forward
-
-
-def upstream_of(args: tuple[Any, ...], upstream: Any) -> Any:
-    """Returns the gradients of the outputs, which TensorFlow gives one by one and JAX as one tuple."""
-    found = args if upstream is None else upstream
-    return found[0] if len(found) == 1 and isinstance(found[0], tuple | list) else found

@@ -89,12 +89,3 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<Float32>, bo
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<textseq::BFloat16>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<textseq::BFloat16>, bound_back());
 #endif
-
-// Whether factors of 16 bits are multiplied too.
-extern "C" bool textseq_multiplies_bfloat16() {
-#if defined(TEXTSEQ_TILES)
-  return textseq::BFloat16::usable();
-#else
-  return false;
-#endif
-}

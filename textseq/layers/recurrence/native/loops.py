@@ -13,7 +13,8 @@ import numpy as np
 from keras import ops
 
 from textseq.layers.device import has_gpu
-from textseq.layers.recurrence.cells import CELLS, Cell
+from textseq.layers.recurrence.cells import CELLS
+from textseq.layers.recurrence.loops import Run
 from textseq.layers.recurrence.native.library import Unavailable, library
 
 _NUMBERS = {name: number for number, name in enumerate(CELLS)}  # as `Cell` of recurrence.h
@@ -131,21 +132,9 @@ def _of_jax(path: str) -> _Loaded:
 
 @dataclass(frozen=True)
 class Loops:
-    """Both loops of a cell.
+    """Both loops of a cell, run as `run` says."""
 
-    Attributes:
-        cell: RNN, GRU or LSTM.
-        reverse: Whether time runs backwards.
-        operands: Data type of the products' factors.
-        masked: Whether there are padded steps.
-        dropped: Whether h is multiplied where it enters the recurrent product.
-    """
-
-    cell: Cell
-    reverse: bool
-    operands: str
-    masked: bool
-    dropped: bool
+    run: Run
 
     def forwards(self, projected: Any, bias: Any, recurrent: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
         """Runs a cell over time.
@@ -179,8 +168,8 @@ class Loops:
         d_h, d_c = self._state(d_last)
         tensors = (d_outputs, d_h, d_c, *made, recurrent, *given)
         d_gates, through, d_bias, *d_first = _loaded().back(*tensors, **self._attributes)
-        through = through if self.cell.bias_rows == 2 else d_gates
-        return d_gates, through, d_bias, tuple(d_first[: self.cell.states])
+        through = through if self.run.cell.bias_rows == 2 else d_gates
+        return d_gates, through, d_bias, tuple(d_first[: self.run.cell.states])
 
     def given(self, mask: Any, drop: Any, initial: tuple[Any, ...]) -> tuple[Any, ...]:
         """Returns what both ways read: the mask `(time, batch)`, what h is multiplied by, and the first state."""
@@ -192,11 +181,7 @@ class Loops:
 
     @property
     def _attributes(self) -> dict[str, Any]:
-        number = next(_NUMBERS[name] for name, cell in CELLS.items() if cell is self.cell)
-        return {
-            "operands": self.operands,
-            "cell": number,
-            "reverse": self.reverse,
-            "masked": self.masked,
-            "dropped": self.dropped,
-        }
+        run = self.run
+        number = next(_NUMBERS[name] for name, cell in CELLS.items() if cell is run.cell)
+        how = {"reverse": run.reverse, "masked": run.masked, "dropped": run.dropped}
+        return {"operands": run.operands, "cell": number, **how}

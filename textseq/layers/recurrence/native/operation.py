@@ -1,4 +1,4 @@
-"""A recurrence over time by the compiled loops: the same operation as `textseq.layers.recurrence.operation.recur`."""
+"""A recurrence over time by the compiled loops, with its own gradient."""
 
 from __future__ import annotations
 
@@ -6,37 +6,19 @@ from typing import Any
 
 from keras import ops
 
-from textseq.layers.recurrence.cells import Cell
+from textseq.layers.recurrence.loops import Run
 from textseq.layers.recurrence.native.loops import Loops
-from textseq.layers.recurrence.operation import upstream_of
 from textseq.layers.recurrence.products import Product, rows_of
-from textseq.layers.variables import as_tensor
+from textseq.layers.upstream import upstream_of
 
 
-def recur_natively(
-    cell: Cell,
-    inputs: Any,
-    weights: tuple[Any, Any, Any],
-    initial_state: tuple[Any, ...],
-    *,
-    mask: Any = None,
-    recurrent_mask: Any = None,
-    reverse: bool = False,
-    operands: str = "float32",
-) -> tuple[Any, tuple[Any, ...]]:
-    """Runs a cell over time, for training; arguments and outcome are those of `recur`, all in float32."""
-    kernel, recurrent, bias = map(as_tensor, weights)
-    loops = Loops(cell, reverse, operands, mask is not None, recurrent_mask is not None)
-    nothing = ops.ones((1, 1, 1), "float32")
-    real = nothing if mask is None else ops.cast(mask, "float32")
-    drop = nothing[0] if recurrent_mask is None else recurrent_mask
-    outputs, *final = _differentiable(loops)(inputs, kernel, recurrent, bias, real, drop, *initial_state)
-    return outputs, tuple(final)
+def native(run: Run) -> Any:
+    """Returns the operation of a run as `recur` calls it.
 
-
-def _differentiable(loops: Loops) -> Any:
-    last = 0 if loops.reverse else -1
-    product = Product(loops.operands, "float32", loops.cell.gates, None)
+    Its input projections are one product for all gates, and come without biases, which the loops add.
+    """
+    loops, last = Loops(run), 0 if run.reverse else -1
+    product = Product(run.operands, "float32", run.cell.gates, None)
 
     @ops.custom_gradient
     def forward(inputs: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, drop: Any, *initial: Any) -> Any:
@@ -44,7 +26,7 @@ def _differentiable(loops: Loops) -> Any:
         projected = ops.reshape(product.one(rows, kernel), (shape[0], shape[1], kernel.shape[1]))
         given = loops.given(mask, drop, initial)
         outputs, entering, *kept = loops.forwards(projected, bias, recurrent, given)
-        final = tuple(states[last] for states in (outputs, *kept)[: loops.cell.states])
+        final = tuple(states[last] for states in (outputs, *kept)[: run.cell.states])
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             d_outputs, *d_last = upstream_of(args, upstream)

@@ -164,48 +164,45 @@ struct BFloat16 {
   }
 
   static void multiply(int rows, const Factors<uint16_t>& f, Vector* out) {
+    by_tiles<false>(rows, f, nullptr, out, nullptr);
+  }
+
+  static void multiply_pair(int rows, const Factors<uint16_t>& f, const uint16_t* other, Vector* out,
+                            Vector* out_other) {
+    by_tiles<true>(rows, f, other, out, out_other);
+  }
+
+ private:
+  template <bool kPair>
+  static void by_tiles(int rows, const Factors<uint16_t>& f, const uint16_t* other, Vector* out, Vector* out_other) {
     shape_tiles(rows);
     const int first = (rows + 1) / 2;
     const uint16_t *upper = f.rows, *lower = rows > 1 ? f.rows + first * f.stride : f.rows, *panel = f.panel;
     const int64_t bytes = 2 * f.stride;
     _tile_zero(0);
     _tile_zero(1);
+    if constexpr (kPair) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
     for (int64_t k = 0; k < f.columns; k += 32, panel += 512) {
       _tile_loadd(4, upper + k, bytes);
       _tile_loadd(6, panel, 64);
       _tile_dpbf16ps(0, 4, 6);
       _tile_loadd(5, lower + k, bytes);
       _tile_dpbf16ps(1, 5, 6);
+      if constexpr (kPair) {
+        _tile_loadd(7, other, 64);
+        _tile_dpbf16ps(2, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+        other += 512;
+      }
     }
     _tile_stored(0, out, 64);
     if (rows > 1) _tile_stored(1, out + first, 64);
-  }
-
-  static void multiply_pair(int rows, const Factors<uint16_t>& f, const uint16_t* other, Vector* out,
-                            Vector* out_other) {
-    shape_tiles(rows);
-    const int first = (rows + 1) / 2;
-    const uint16_t *upper = f.rows, *lower = rows > 1 ? f.rows + first * f.stride : f.rows, *panel = f.panel;
-    const int64_t bytes = 2 * f.stride;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int64_t k = 0; k < f.columns; k += 32, panel += 512, other += 512) {
-      _tile_loadd(4, upper + k, bytes);
-      _tile_loadd(6, panel, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_loadd(5, lower + k, bytes);
-      _tile_dpbf16ps(1, 5, 6);
-      _tile_loadd(7, other, 64);
-      _tile_dpbf16ps(2, 4, 7);
-      _tile_dpbf16ps(3, 5, 7);
-    }
-    _tile_stored(0, out, 64);
-    _tile_stored(2, out_other, 64);
-    if (rows > 1) {
-      _tile_stored(1, out + first, 64);
-      _tile_stored(3, out_other + first, 64);
+    if constexpr (kPair) {
+      _tile_stored(2, out_other, 64);
+      if (rows > 1) _tile_stored(3, out_other + first, 64);
     }
   }
 };

@@ -354,3 +354,12 @@ void run(int cell, const Back& given) {
 }
 
 }  // namespace textseq
+
+// Whether factors of 16 bits are multiplied too; the library's own word on it.
+extern "C" bool textseq_multiplies_bfloat16() {
+#if defined(TEXTSEQ_TILES)
+  return textseq::BFloat16::usable();
+#else
+  return false;
+#endif
+}

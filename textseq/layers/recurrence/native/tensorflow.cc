@@ -179,12 +179,3 @@ const bool registered = [] {
 }();
 
 }  // namespace
-
-// Whether factors of 16 bits are multiplied too.
-extern "C" bool textseq_multiplies_bfloat16() {
-#if defined(TEXTSEQ_TILES)
-  return textseq::BFloat16::usable();
-#else
-  return false;
-#endif
-}

@@ -11,10 +11,11 @@ from textseq.config import RunConfig
 from textseq.errors import UsageError
 from textseq.layers.attention import SelfAttention
 from textseq.layers.device import has_gpu
+from textseq.layers.native.library import has_to_compile
+from textseq.layers.native.operations import refusal as native_refusal
 from textseq.layers.recurrence.layer import RecurrentLayer
-from textseq.layers.recurrence.native.library import has_to_compile
-from textseq.layers.recurrence.native.loops import refusal as native_refusal
-from textseq.layers.softmax import AdaptiveSoftmax
+from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
+from textseq.layers.softmax.native import refusal as softmax_refusal
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def choose(config: RunConfig, model: keras.Model, *, fixed_shapes: bool) -> Comp
 def take_native_loops(
     config: RunConfig, model: keras.Model, say: Callable[[str], None] | None, *, jit: bool
 ) -> str | None:
-    """Has recurrent layers run by loops compiled for this processor, where that can be and the config does not forbid.
+    """Has recurrent layers and softmaxes run by loops compiled for this processor, where the config does not forbid.
 
     Args:
         config: Says what is wanted.
@@ -81,36 +82,53 @@ def take_native_loops(
         jit: Whether XLA compiles the whole step.
 
     Returns:
-        The line for the log; None where no layer is recurrent, or there is a GPU.
+        The line for the log; None where there is no such layer, or there is a GPU.
 
     Raises:
         UsageError: The config demands them, and this machine has none.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, RecurrentLayer)]
-    wanted = config.training.native_loops
-    if not layers:
+    layers = list(model._flatten_layers())
+    recurrent = [layer for layer in layers if isinstance(layer, RecurrentLayer)]
+    softmaxes = [layer for layer in layers if isinstance(layer, FullSoftmax | AdaptiveSoftmax)]
+    types = [layer.compute_dtype for layer in recurrent] or [layer.compute_dtype for layer in softmaxes]
+    if not types:
         return None
-    if wanted in (False, "false"):
-        reason: str | None = "training.native_loops is false"
-    elif jit and keras.backend.backend() == "tensorflow":
-        reason = "XLA compiles the whole step"
-    else:
-        if say and not has_gpu() and has_to_compile(keras.backend.backend()):
-            say("Compiling the loops of recurrent layers for this processor, once: some ten seconds …")
-        reason = next(filter(None, (native_refusal(layer.compute_dtype) for layer in layers)), None)
-    if reason is not None and wanted in (True, "true"):
+    reason = _native_refusal(config.training.native_loops, types, say, jit=jit)
+    if reason is not None and config.training.native_loops in (True, "true"):
         raise UsageError(
             f"training.native_loops is true, but the loops cannot be compiled ones: {reason}. "
             "Mend that, or set it to auto."
         )
-    for layer in layers:
-        layer.native_refusal = reason
-    if has_gpu():
-        return None
+    refusals = {}
+    for layer in [*recurrent, *softmaxes]:
+        own = None if layer in recurrent else softmax_refusal(layer.compute_dtype)
+        layer.native_refusal = reason or own
+        refusals["softmax" if layer in softmaxes else "recurrent loops"] = layer.native_refusal
+    return None if has_gpu() else _line(refusals)
+
+
+def _native_refusal(
+    wanted: str | bool, types: list[str], say: Callable[[str], None] | None, *, jit: bool
+) -> str | None:
+    if wanted in (False, "false"):
+        return "training.native_loops is false"
+    if jit and keras.backend.backend() == "tensorflow":
+        return "XLA compiles the whole step"
+    if say and not has_gpu() and has_to_compile(keras.backend.backend()):
+        say("Compiling the loops of this model for this processor, once: some ten seconds …")
+    return next(filter(None, map(native_refusal, types)), None)
+
+
+def _line(refusals: dict[str, str | None]) -> str:
+    """Returns what is compiled for this processor, and what is not and why."""
     backend = "JAX" if keras.backend.backend() == "jax" else "TensorFlow"
-    if reason is None:
-        return "Recurrent loops compiled for this processor"
-    return f"Recurrent loops by {backend}, not compiled for this processor: {reason}"
+    said = []
+    for reason in dict.fromkeys(refusals.values()):
+        names = " and ".join(name for name, own in refusals.items() if own == reason)
+        how = "compiled for this processor"
+        said.append(f"{names} {how}" if reason is None else f"{names} by {backend}, not {how}: {reason}")
+    line = "; ".join(said)
+    return line[0].upper() + line[1:]
 
 
 def recurrence_line(model: keras.Model) -> str | None:

@@ -13,6 +13,7 @@ from keras import ops
 from benchmark.batches import token_ids
 from benchmark.specification import Contender, Model
 from textseq.layers.softmax import AdaptiveSoftmax, weighted_softmax_cross_entropy
+from textseq.layers.softmax.native import refusal
 
 Arrays = tuple[Any, ...]  # hidden (rows, features), table (vocabulary, features), bias (vocabulary,)
 
@@ -37,6 +38,8 @@ def _losses(contender: Contender, model: Model) -> dict[str, Callable[[Arrays, A
     weights = np.full(rows, 1 / rows, np.float32)
     crossentropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     softmax = AdaptiveSoftmax(vocabulary, cutoffs=[vocabulary // 18, vocabulary // 3]).tie(model.units)
+    softmax.native_refusal = refusal(contender.precision)
+    natively = softmax.native_refusal is None
 
     def plain(arrays: Arrays, targets: Any) -> Any:
         hidden, table, bias = arrays
@@ -44,7 +47,8 @@ def _losses(contender: Contender, model: Model) -> dict[str, Callable[[Arrays, A
 
     def chunked(arrays: Arrays, targets: Any) -> Any:
         hidden, table, bias = arrays
-        return weighted_softmax_cross_entropy(ops.cast(hidden, contender.precision), table, bias, targets, weights)
+        factors = ops.cast(hidden, contender.precision)
+        return weighted_softmax_cross_entropy(factors, table, bias, targets, weights, natively=natively)
 
     def adaptive(arrays: Arrays, targets: Any) -> Any:
         return softmax.weighted_loss(

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from textseq.layers.native.operations import refusal
 from textseq.layers.recurrence import CELLS
 from textseq.layers.recurrence.layer import RecurrentLayer
-from textseq.layers.recurrence.native.loops import refusal
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"no compiled loops: {refusal()}")
 TOLERANCE = 1e-5
@@ -145,6 +145,7 @@ os.sched_setaffinity(0, {int(core) for core in sys.argv[1].split(",")})
 import hashlib, numpy as np, keras
 from keras import ops
 from textseq.layers.recurrence.layer import RecurrentLayer
+from textseq.layers.softmax.native import native_loss
 import tensorflow as tf
 keras.utils.set_random_seed(0)
 digest = hashlib.sha256()
@@ -159,6 +160,15 @@ for cell in ("rnn", "gru", "lstm"):
         for gradient in tape.gradient(loss, layer.trainable_weights[1:2]):
             digest.update(gradient.numpy().tobytes())
         digest.update(outputs.numpy().tobytes())
+generator = np.random.default_rng(0)
+parts = [tf.constant(generator.normal(size=size).astype("float32")) for size in ((300, 90), (5000, 90), (5000,))]
+targets = tf.constant(generator.integers(0, 5000, 300).astype("int32"))
+for _ in range(5):
+    with tf.GradientTape() as tape:
+        tape.watch(parts)
+        loss = native_loss(*parts, targets, tf.ones(300))
+    for tensor in (loss, *tape.gradient(loss, parts)):
+        digest.update(tensor.numpy().tobytes())
 print(digest.hexdigest())
 """
 

@@ -11,6 +11,7 @@ import pytest
 from textseq.config import Component, RunConfig, TrainingConfig
 from textseq.errors import UsageError
 from textseq.layers.recurrence.layer import RecurrentLayer
+from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
 from textseq.training import compiling
 from textseq.training.compiling import choose, native_refusal, recurrence_line, take_native_loops
 
@@ -100,19 +101,19 @@ def test_on_a_gpu_it_is_said_what_the_recurrence_runs_on(monkeypatch: pytest.Mon
 
 class TestNativeLoops:
     def lines(self, *, encoder: str = "lstm", jit: bool = False, **training: Any) -> tuple[str | None, Any, list[str]]:
-        """Returns the line for the log, the model's recurrent layers, and what was said on the way."""
+        """Returns the line for the log, the model's recurrent layers and softmax, and what was said on the way."""
         one, said = model(encoder), []
         line = take_native_loops(config(**training), one, said.append, jit=jit)
-        layers = [layer for layer in one._flatten_layers() if isinstance(layer, RecurrentLayer)]
-        return line, layers, said
+        kinds = (RecurrentLayer, FullSoftmax, AdaptiveSoftmax)
+        return line, [layer for layer in one._flatten_layers() if isinstance(layer, kinds)], said
 
     def test_they_are_taken_where_there_are_any(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
         monkeypatch.setattr(compiling, "has_to_compile", lambda backend: True)
         line, layers, said = self.lines()
-        assert line == "Recurrent loops compiled for this processor"
-        assert said == ["Compiling the loops of recurrent layers for this processor, once: some ten seconds …"]
-        assert layers
+        assert line == "Recurrent loops and softmax compiled for this processor"
+        assert said == ["Compiling the loops of this model for this processor, once: some ten seconds …"]
+        assert len(layers) == 2
         assert all(layer.native_refusal is None for layer in layers)
 
     @pytest.mark.parametrize(
@@ -128,8 +129,8 @@ class TestNativeLoops:
     ) -> None:
         monkeypatch.setattr(compiling, "native_refusal", lambda operands: reason)
         line, layers, _ = self.lines(**options)
-        assert line == f"Recurrent loops by TensorFlow, not compiled for this processor: {reason}"
-        assert layers
+        assert line == f"Recurrent loops and softmax by TensorFlow, not compiled for this processor: {reason}"
+        assert len(layers) == 2
         assert all(layer.native_refusal == reason for layer in layers)
 
     def test_where_they_are_demanded_and_cannot_be_it_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +138,27 @@ class TestNativeLoops:
         with pytest.raises(UsageError, match=r"is true, but the loops .*: there is no C\+\+ compiler\. Mend"):
             self.lines(native_loops=True)
 
-    def test_an_encoder_without_recurrence_is_not_spoken_of(self) -> None:
-        assert self.lines(encoder="transformer") == (None, [], [])
+    def test_of_what_a_model_does_not_have_nothing_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        line, layers, _ = self.lines(encoder="transformer")
+        assert line == "Softmax compiled for this processor"
+        assert len(layers) == 1
+        assert take_native_loops(config(), keras.Sequential([keras.layers.Dense(1)]), None, jit=False) is None
+
+    def test_in_bfloat16_the_softmax_stays_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            line, layers, _ = self.lines(native_loops=True)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        reason = "it takes float32, not bfloat16 (training.precision)"
+        assert line is not None
+        assert line.split("; ") == [
+            "Recurrent loops compiled for this processor",
+            f"softmax by TensorFlow, not compiled for this processor: {reason}",
+        ]
+        assert [layer.native_refusal for layer in layers] == [None, reason]
 
     def test_a_training_by_them_is_the_same_as_without(self) -> None:
         if native_refusal() is not None:

@@ -31,6 +31,9 @@ class AdaptiveSoftmax(keras.layers.Layer):
         reduction: By how much each cluster's vectors are narrower than the level's before, with a table of its own.
         **kwargs: Arguments of `keras.layers.Layer`.
 
+    Attributes:
+        native_refusal: Why training does not use what is compiled for this processor; None where it does.
+
     Raises:
         UsageError: The cutoffs do not rise, or are not inside the vocabulary.
     """
@@ -50,6 +53,7 @@ class AdaptiveSoftmax(keras.layers.Layer):
             wrong = f"must rise, above 0 and below the vocabulary of {vocabulary_size:,}"
             raise UsageError(problem("task.cutoffs", wrong, received=list(cutoffs)))
         self.vocabulary_size, self.cutoffs = vocabulary_size, tuple(cutoffs)
+        self.native_refusal: str | None = "training did not ask for it"
         self.clusters = list(pairwise(edges[1:]))  # (first id, id after the last)
         self.bias = self._weight("bias", (vocabulary_size,), "zeros")
         self.cluster_bias = self._weight("cluster_bias", (len(self.clusters),), "zeros")
@@ -90,13 +94,13 @@ class AdaptiveSoftmax(keras.layers.Layer):
             jit: Whether XLA compiles this as a part of something larger.
         """
         kernel, bias, tails = self._levels(table)
-        first = self._first_targets(targets)
-        total = weighted_softmax_cross_entropy(hidden, kernel, bias, first, weights, jit=jit)
+        how = {"jit": jit, "natively": self.native_refusal is None}
+        total = weighted_softmax_cross_entropy(hidden, kernel, bias, self._first_targets(targets), weights, **how)
         for (low, high), tail in zip(self.clusters, tails, strict=True):
             inside = ops.logical_and(targets >= low, targets < high)
             counted = ops.where(inside, weights, ops.zeros_like(weights))
             within = ops.clip(targets - low, 0, high - low - 1)
-            total = total + _sum_over(hidden, within, counted, inside, tail, jit)
+            total = total + _sum_over(hidden, within, counted, inside, tail, how)
         return total
 
     def losses_of(self, hidden: Any, targets: Any, table: Any = None) -> Any:
@@ -171,11 +175,13 @@ def _with_own(losses: Any, hidden: Any, targets: Any, inside: Any, tail: tuple[A
     return ops.scatter_update(losses, rows[:, None], own, reduction="add")
 
 
-def _sum_over(hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any], jit: bool) -> Any:
+def _sum_over(
+    hidden: Any, targets: Any, weights: Any, inside: Any, tail: tuple[Any, Any, Any], how: dict[str, bool]
+) -> Any:
     """Returns the summed loss of a cluster's rows; others have a weight of 0."""
     kernel, bias, projection = tail
     _, (hidden, targets, weights) = _own(inside, hidden, targets, weights)
-    return weighted_softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets, weights, jit=jit)
+    return weighted_softmax_cross_entropy(_projected(hidden, projection), kernel, bias, targets, weights, **how)
 
 
 def _own(inside: Any, *parts: Any) -> tuple[Any, tuple[Any, ...]]:

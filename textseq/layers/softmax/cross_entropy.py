@@ -21,7 +21,9 @@ from keras import ops
 from textseq.layers.device import has_gpu
 from textseq.layers.one_pass import compiled, narrowed, pays
 from textseq.layers.order import after
+from textseq.layers.softmax.native import native_loss
 from textseq.layers.softmax.products import KernelProducts
+from textseq.layers.upstream import scaled
 from textseq.layers.variables import as_tensor
 
 _CHUNK_LOGITS = 2**23  # of one chunk: 32 MiB in float32
@@ -52,7 +54,7 @@ def softmax_cross_entropy(hidden: Any, kernel: Any, bias: Any, targets: Any) -> 
 
 
 def weighted_softmax_cross_entropy(
-    hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any, *, jit: bool = False
+    hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any, *, jit: bool = False, natively: bool = False
 ) -> Any:
     """Returns the weighted sum of the targets' negative log-likelihoods in nats, for training; a scalar.
 
@@ -63,7 +65,10 @@ def weighted_softmax_cross_entropy(
         targets: Token ids. `(rows,)`
         weights: Of each row; no gradient flows to them. `(rows,)`
         jit: Whether XLA compiles this as a part of something larger; on TensorFlow, where it knows nothing in place.
+        natively: Whether all is done by what is compiled for this processor; in float32.
     """
+    if natively:
+        return native_loss(hidden, as_tensor(kernel), as_tensor(bias), targets, weights)
     apart = has_gpu() or jit if keras.backend.backend() == "tensorflow" else not has_gpu()
 
     @ops.custom_gradient
@@ -79,11 +84,11 @@ def weighted_softmax_cross_entropy(
             scale = weight / divisors
             slope = scale * others  # of the target's logit, turned round; the others' are their powers times the scale
             powers = powers if apart else _with_slopes(powers, others, places)
-            scaled = ops.cast(ops.cast(hidden, "float32") * scale[:, None], hidden.dtype)
+            weighted = ops.cast(ops.cast(hidden, "float32") * scale[:, None], hidden.dtype)
             d_hidden = ops.cast(products.hidden_gradient(powers), "float32") * scale[:, None]
             if apart:
                 d_hidden = d_hidden - ops.cast(ops.take(products.factors, places, axis=0), "float32") * slope[:, None]
-            more = products.gradients(powers, after(d_hidden, scaled), scale)
+            more = products.gradients(powers, after(d_hidden, weighted), scale)
             sums = (ops.sum((ops.log(divisors) - left) * weight), *more)
             return tuple(map(_added, (total, d_kernel, d_bias), sums)), (d_hidden, slope)
 
@@ -98,7 +103,7 @@ def weighted_softmax_cross_entropy(
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream
             found = ((d_hidden, hidden), (d_kernel, kernel), (d_bias, bias))
-            return tuple(ops.cast(_times(gradient, scale), part.dtype) for gradient, part in found)
+            return tuple(ops.cast(scaled(gradient, scale), part.dtype) for gradient, part in found)
 
         return total, backward
 
@@ -248,16 +253,6 @@ def _tensorflow_chunks(one: One, sums: tuple[Any, ...], parts: tuple[Any, ...], 
 def _less_at(table: Any, places: Any, amounts: Any) -> Any:
     """Takes each row's amount from the table's row at its place."""
     return ops.scatter_update(table, places[:, None], -amounts, reduction="add")
-
-
-def _times(gradient: Any, scale: Any) -> Any:
-    """Returns a gradient scaled; where the scale is known to be 1, as of a whole loss, without a pass over it."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.get_static_value(scale) == 1.0:
-            return gradient
-    return gradient * scale
 
 
 def _added(total: Any, more: Any) -> Any:

@@ -19,11 +19,15 @@ class FullSoftmax(keras.layers.Layer):
         vocabulary_size: Tokens.
         features: Width of the vectors that come in; None where the embedding's table is handed to each call.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Attributes:
+        native_refusal: Why training does not use what is compiled for this processor; None where it does.
     """
 
     def __init__(self, vocabulary_size: int, features: int | None = None, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.vocabulary_size = vocabulary_size
+        self.native_refusal: str | None = "training did not ask for it"
         self.bias = self.add_weight(shape=(vocabulary_size,), initializer="zeros", name="bias", autocast=False)
         self.kernel = None
         if features is not None:
@@ -50,7 +54,10 @@ class FullSoftmax(keras.layers.Layer):
             table: The embedding's `(vocabulary, features)`, where this layer has none.
             jit: Whether XLA compiles this as a part of something larger.
         """
-        return weighted_softmax_cross_entropy(hidden, *self._weights(table), targets, weights, jit=jit)
+        natively = self.native_refusal is None
+        return weighted_softmax_cross_entropy(
+            hidden, *self._weights(table), targets, weights, jit=jit, natively=natively
+        )
 
     def losses_of(self, hidden: Any, targets: Any, table: Any = None) -> Any:
         """Returns each target's negative log-likelihood in nats. `(rows,)`."""

@@ -1,1 +1,1 @@
-"""The loops of a recurrence in C++, compiled on the machine that trains, where it has a compiler."""
+"""A recurrence by the loops that are compiled for this processor."""

@@ -18,8 +18,6 @@ namespace textseq {
 constexpr int kMostRows = 32;
 constexpr int64_t kAhead = 200;  // rows of a panel that are asked for before they are read: a large one is far away
 
-inline int64_t padded(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
-
 // Rows of the left factor, whose columns end in zeros, and one panel of the right one.
 template <typename T>
 struct Factors {

@@ -1,4 +1,4 @@
-"""Compiles the loops once for this processor, and loads them."""
+"""Compiles what is here once for this processor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = {"tensorflow": "tensorflow", "jax": "jaxlib"}
 
 
 class Unavailable(Exception):
-    """Why the loops cannot be compiled or loaded here."""
+    """Why it cannot be compiled or loaded here."""
 
 
 def compiler() -> str | None:
@@ -31,7 +31,7 @@ def compiler() -> str | None:
 
 @functools.cache
 def library(backend: str) -> Path:
-    """Returns the compiled loops for a backend, compiling them where this machine has not yet.
+    """Returns what is compiled for a backend, compiling them where this machine has not yet.
 
     Args:
         backend: "tensorflow" or "jax".
@@ -88,10 +88,10 @@ def _compile(backend: str, found: str, target: Path) -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-                raise Unavailable(f"{found} does not compile them: {first}")
+                raise Unavailable(f"{found} does not compile it: {first}")
             made.replace(target)
     except OSError as error:
-        raise Unavailable(f"they cannot be compiled into {target.parent}: {error.strerror}") from error
+        raise Unavailable(f"it cannot be compiled into {target.parent}: {error.strerror}") from error
 
 
 def _of_backend(backend: str) -> list[str]:

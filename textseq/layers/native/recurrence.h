@@ -3,7 +3,7 @@
 // Equations and the order of gates are those of ../cells.py. All arrays are row-major and float32 but where said.
 #pragma once
 
-#include "products.h"
+#include "few_rows.h"
 #include "threads.h"
 
 namespace textseq {
@@ -35,7 +35,7 @@ struct Forwards : Given {
   float* outputs;               // h (time, batch, units)
   void* entering;               // h, or h · drop, as it enters the product: operands (time, batch, units)
   float* cells;                 // LSTM's c (time, batch, units)
-  float* saved;                 // (time, batch, saved·units): LSTM's gates; GRU's z, r, g and its recurrent part
+  float* saved;  // (time, blocks, batch, saved·kWidth): LSTM's gates; GRU's z, r, g and its recurrent part
 };
 
 struct Back : Given {
@@ -73,6 +73,12 @@ struct Rows {
   int64_t first(int64_t piece) const { return batch * piece / pieces; }
   int count(int64_t piece) const { return (int)(first(piece + 1) - first(piece)); }
 };
+
+// Asks for sixteen numbers, which may lie in two lines.
+inline void ask_for(const float* numbers) {
+  __builtin_prefetch(numbers);
+  __builtin_prefetch(numbers + kWidth - 1);
+}
 
 inline Vector chosen(bool real, Vector here, Vector elsewhere) { return real ? here : elsewhere; }
 
@@ -121,6 +127,7 @@ class ForwardLoop {
 
   void advance(int64_t step, int64_t block) {
     alignas(64) Vector sums[kGates][kMostRows];
+    ask(step, block);
     for (int64_t piece = 0; piece < rows_.pieces; ++piece) {
       const int64_t top = rows_.first(piece);
       const int rows = rows_.count(piece);
@@ -140,6 +147,14 @@ class ForwardLoop {
     }
   }
 
+  // Asks for what `cell` is going to read while the products are made.
+  void ask(int64_t step, int64_t block) const {
+    const float* projected = p.projected + p.at(step) * p.batch * kGates * p.units + block * kWidth;
+    for (int64_t row = 0; row < p.batch; ++row, projected += kGates * p.units) {
+      for (int gate = 0; gate < kGates; ++gate) ask_for(projected + gate * p.units);
+    }
+  }
+
   void cell(int64_t step, int64_t row, int64_t block, const Vector* product) {
     const int64_t first = block * kWidth, count = std::min(kWidth, p.units - first), now = p.at(step);
     const int64_t here = (now * p.batch + row) * p.units + first;
@@ -152,7 +167,7 @@ class ForwardLoop {
     const auto sum = [&](int gate) {
       return read(projected + gate * p.units, count) + read(p.bias + gate * p.units + first, count);
     };
-    float* saved = p.saved + (now * p.batch + row) * saved_of(kCell) * p.units + first;
+    float* saved = p.saved + ((now * p.blocks() + block) * p.batch + row) * saved_of(kCell) * kWidth;
     Vector h;
     if constexpr (kCell == kLSTM) {
       const Vector i = sigmoid(sum(0) + product[0]), f = sigmoid(sum(1) + product[1]);
@@ -161,7 +176,7 @@ class ForwardLoop {
       h = o * hyperbolic_tangent(c);
       write(p.cells + here, chosen(real, c, c_before), count);
       const Vector all[4] = {i, f, g, o};
-      for (int part = 0; part < 4; ++part) write(saved + part * p.units, all[part], count);
+      for (int part = 0; part < 4; ++part) write(saved + part * kWidth, all[part], kWidth);
     } else if constexpr (kCell == kGRU) {
       const auto recurrent = [&](int gate) {
         return product[gate] + read(p.recurrent_bias + gate * p.units + first, count);
@@ -170,7 +185,7 @@ class ForwardLoop {
       const Vector g = hyperbolic_tangent(sum(2) + r * through);
       h = g + z * (before(p.outputs, p.h) - g);
       const Vector all[4] = {z, r, g, through};
-      for (int part = 0; part < 4; ++part) write(saved + part * p.units, all[part], count);
+      for (int part = 0; part < 4; ++part) write(saved + part * kWidth, all[part], kWidth);
     } else {
       h = hyperbolic_tangent(sum(0) + product[0]);
     }
@@ -289,8 +304,8 @@ class BackLoop {
         put(step, now, row, first, count, zeros);
         continue;
       }
-      const float* saved = p.saved + (now * p.batch + row) * saved_of(kCell) * p.units + first;
-      const auto kept = [&](int part) { return read(saved + part * p.units, count); };
+      const float* saved = p.saved + ((now * p.blocks() + block) * p.batch + row) * saved_of(kCell) * kWidth;
+      const auto kept = [&](int part) { return read(saved + part * kWidth, kWidth); };
       Vector d[kGates + 1], past = {};
       if constexpr (kCell == kLSTM) {
         const Vector i = kept(0), f = kept(1), g = kept(2), o = kept(3);

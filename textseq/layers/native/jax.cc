@@ -1,7 +1,8 @@
-// The loops as calls that XLA makes for JAX.
+// Loops and softmax as calls that XLA makes for JAX.
 #include "xla/ffi/api/ffi.h"
 
 #include "recurrence.h"
+#include "softmax.h"
 
 namespace {
 
@@ -67,6 +68,32 @@ ffi::Error back(In d_outputs, In d_last_h, In d_last_c, In outputs, In cells, In
   return ffi::Error::Success();
 }
 
+ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out loss, Out d_hidden, Out d_kernel,
+                   Out d_bias) {
+  textseq::Softmax given;
+  given.hidden = floats(hidden);
+  given.rows = hidden.dimensions()[0];
+  given.features = hidden.dimensions()[1];
+  given.kernel = floats(kernel);
+  given.vocabulary = kernel.dimensions()[0];
+  given.bias = floats(bias);
+  given.targets = static_cast<const int32_t*>(targets.untyped_data());
+  given.weights = floats(weights);
+  if (!given.holds_targets()) return ffi::Error::InvalidArgument(textseq::kNoSuchTarget);
+  given.loss = floats(loss);
+  given.d_hidden = floats(d_hidden);
+  given.d_kernel = floats(d_kernel);
+  given.d_bias = floats(d_bias);
+  textseq::run(given);
+  return ffi::Error::Success();
+}
+
+auto bound_softmax() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>();
+}
+
 auto bound_forwards() {
   return ffi::Ffi::Bind()
       .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
@@ -85,6 +112,7 @@ auto bound_back() {
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<Float32>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<Float32>, bound_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax, bound_softmax());
 #if defined(TEXTSEQ_TILES)
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<textseq::BFloat16>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<textseq::BFloat16>, bound_back());

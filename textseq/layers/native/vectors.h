@@ -16,6 +16,8 @@ typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Bits __attribute__((vector_size(4 * kWidth)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
 
+inline int64_t padded(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
+
 // Reads the first `count` of sixteen numbers; the others are 0.
 inline Vector read(const float* from, int64_t count) {
 #if defined(__AVX512F__)
@@ -87,6 +89,69 @@ inline Vector hyperbolic_tangent(Vector x) {
   const Vector near = p * z * x + x;
   const Vector far = 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f);
   return z < 0.390625f ? near : far;
+}
+
+// The first `count` of sixteen numbers, and 0.
+inline Vector first_of(Vector values, int64_t count) {
+#if defined(__AVX512F__)
+  return (Vector)_mm512_maskz_mov_ps((__mmask16)((1u << count) - 1), (__m512)values);
+#else
+  for (int64_t i = count; i < kWidth; ++i) values[i] = 0.0f;
+  return values;
+#endif
+}
+
+// Writes to what nobody reads soon, past the caches where it fills a line; `settle` has others see it.
+inline void write_past(float* to, Vector values, int64_t count) {
+#if defined(__AVX512F__)
+  if (count == kWidth && (uintptr_t)to % 64 == 0) return _mm512_stream_ps(to, (__m512)values);
+#endif
+  write(to, values, count);
+}
+
+inline void settle() {
+#if defined(__AVX512F__)
+  _mm_sfence();
+#endif
+}
+
+// The sum of sixteen numbers, by halves.
+inline float total(Vector values) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)values);
+#endif
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) values[i] += values[i + half];
+  }
+  return values[0];
+}
+
+#if defined(__clang__)
+#define TEXTSEQ_CHOSEN(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define TEXTSEQ_CHOSEN(a, b, ...) __builtin_shuffle(a, b, Integers{__VA_ARGS__})
+#endif
+
+// Turns sixteen rows of sixteen columns, by pairs of rows 1, 2, 4 and 8 apart.
+inline void transpose(Vector (&rows)[kWidth]) {
+#define TEXTSEQ_TURN(apart, low, high)                                                      \
+  _Pragma("GCC unroll 16") for (int i = 0; i < kWidth; ++i) {                               \
+    if (i & apart) continue;                                                                \
+    const Vector a = rows[i], b = rows[i + apart];                                          \
+    rows[i] = TEXTSEQ_CHOSEN(a, b, low);                                                    \
+    rows[i + apart] = TEXTSEQ_CHOSEN(a, b, high);                                           \
+  }
+#define TEXTSEQ_PLACES(...) __VA_ARGS__
+  TEXTSEQ_TURN(1, TEXTSEQ_PLACES(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+               TEXTSEQ_PLACES(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+  TEXTSEQ_TURN(2, TEXTSEQ_PLACES(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+               TEXTSEQ_PLACES(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+  TEXTSEQ_TURN(4, TEXTSEQ_PLACES(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+               TEXTSEQ_PLACES(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+  TEXTSEQ_TURN(8, TEXTSEQ_PLACES(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+               TEXTSEQ_PLACES(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+#undef TEXTSEQ_TURN
+#undef TEXTSEQ_PLACES
 }
 
 }  // namespace textseq

@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from textseq.layers.recurrence.native.library import Unavailable, compiler, has_to_compile, library
-from textseq.layers.recurrence.native.loops import refusal
+from textseq.layers.native.library import Unavailable, compiler, has_to_compile, library
+from textseq.layers.native.operations import refusal
 
 BACKEND = keras.backend.backend()
 
@@ -71,7 +71,7 @@ def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_compiler_that_fails_is_quoted(compiles_by: Callable[[str], Path]) -> None:
     compiles_by('echo "In file included from here" >&2; echo "fatal error: no such header" >&2; exit 1')
-    with pytest.raises(Unavailable, match=r"compiler does not compile them: fatal error: no such header$"):
+    with pytest.raises(Unavailable, match=r"compiler does not compile it: fatal error: no such header$"):
         library(BACKEND)
 
 

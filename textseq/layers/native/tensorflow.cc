@@ -1,9 +1,10 @@
-// The loops as operations of TensorFlow, by its C interface.
+// Loops and softmax as operations of TensorFlow, by its C interface.
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
 
 #include "recurrence.h"
+#include "softmax.h"
 
 namespace {
 
@@ -44,6 +45,8 @@ class Call {
   }
 
   bool good() const { return TF_GetCode(status_) == TF_OK; }
+
+  void refuse(const char* why) { TF_SetStatus(status_, TF_INVALID_ARGUMENT, why); }
 
   template <typename T = float>
   T* input(int index) {
@@ -105,7 +108,7 @@ void forwards(void* kernel, TF_OpKernelContext* context) {
   given.outputs = call.output(0, {time, batch, units});
   given.entering = call.output<void>(1, {time, batch, units}, kType);
   given.cells = call.output(2, {time, batch, how.cell == textseq::kLSTM ? units : 0});
-  given.saved = call.output(3, {time, batch, textseq::saved_of(how.cell) * units});
+  given.saved = call.output(3, {time, given.blocks(), batch, textseq::saved_of(how.cell) * textseq::kWidth});
   if (call.good()) textseq::run<Operand>(how.cell, given);
 }
 
@@ -133,26 +136,47 @@ void back(void* kernel, TF_OpKernelContext* context) {
   if (call.good()) textseq::run<Operand>(how.cell, given);
 }
 
+void softmax(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::Softmax given;
+  given.hidden = call.input(0);
+  given.rows = call.size(0, 0);
+  given.features = call.size(0, 1);
+  given.kernel = call.input(1);
+  given.vocabulary = call.size(1, 0);
+  given.bias = call.input(2);
+  given.targets = call.input<int32_t>(3);
+  given.weights = call.input(4);
+  if (call.good() && !given.holds_targets()) call.refuse(textseq::kNoSuchTarget);
+  given.loss = call.output(0, {});
+  given.d_hidden = call.output(1, {given.rows, given.features});
+  given.d_kernel = call.output(2, {given.vocabulary, given.features});
+  given.d_bias = call.output(3, {given.vocabulary});
+  if (call.good()) textseq::run(given);
+}
+
 void shapes_unknown(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
 
-void define(const char* name, std::vector<const char*> inputs, std::vector<const char*> outputs) {
+void define(const char* name, std::vector<const char*> inputs, std::vector<const char*> outputs,
+            std::vector<const char*> attributes) {
   TF_OpDefinitionBuilder* builder = TF_NewOpDefinitionBuilder(name);
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
-  for (const char* attribute :
-       {"T: {float, bfloat16}", "cell: int", "reverse: bool", "masked: bool", "dropped: bool"}) {
-    TF_OpDefinitionBuilderAddAttr(builder, attribute);
-  }
+  for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, &shapes_unknown);
   TF_Status* status = TF_NewStatus();
   TF_RegisterOpDefinition(builder, status);
   TF_DeleteStatus(status);
 }
 
-void provide(const char* name, TF_DataType type, void (*compute)(void*, TF_OpKernelContext*)) {
-  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", &create, compute, &destroy);
+void* create_nothing(TF_OpKernelConstruction*) { return nullptr; }
+void destroy_nothing(void*) {}
+
+void provide(const char* name, TF_DataType type, void (*compute)(void*, TF_OpKernelContext*),
+             void* (*make)(TF_OpKernelConstruction*) = &create, void (*end)(void*) = &destroy) {
+  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", make, compute, end);
   TF_Status* status = TF_NewStatus();
   TF_KernelBuilder_TypeConstraint(builder, "T", type, status);
   TF_RegisterKernelBuilder(name, builder, status);
@@ -160,13 +184,18 @@ void provide(const char* name, TF_DataType type, void (*compute)(void*, TF_OpKer
 }
 
 const bool registered = [] {
+  const std::vector<const char*> how = {"T: {float, bfloat16}", "cell: int", "reverse: bool", "masked: bool",
+                                        "dropped: bool"};
   define("TextseqRecurrence",
          {"projected: float", "bias: float", "recurrent: float", "mask: bool", "drop: float", "h: float", "c: float"},
-         {"outputs: float", "entering: T", "cells: float", "saved: float"});
+         {"outputs: float", "entering: T", "cells: float", "saved: float"}, how);
   define("TextseqRecurrenceBack",
          {"d_outputs: float", "d_last_h: float", "d_last_c: float", "outputs: float", "cells: float", "saved: float",
           "recurrent: float", "mask: bool", "drop: float", "h: float", "c: float"},
-         {"d_gates: T", "d_recurrent: T", "d_bias: float", "d_h: float", "d_c: float"});
+         {"d_gates: T", "d_recurrent: T", "d_bias: float", "d_h: float", "d_c: float"}, how);
+  define("TextseqSoftmax", {"hidden: float", "kernel: float", "bias: float", "targets: int32", "weights: float"},
+         {"loss: float", "d_hidden: float", "d_kernel: float", "d_bias: float"}, {"T: {float}"});
+  provide("TextseqSoftmax", TF_FLOAT, &softmax, &create_nothing, &destroy_nothing);
   provide("TextseqRecurrence", TF_FLOAT, &forwards<Float32, TF_FLOAT>);
   provide("TextseqRecurrenceBack", TF_FLOAT, &back<Float32, TF_FLOAT>);
 #if defined(TEXTSEQ_TILES)

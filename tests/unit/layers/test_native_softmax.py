@@ -1,0 +1,162 @@
+"""By what is compiled for this processor a softmax's loss and gradients are those of the textbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax, weighted_softmax_cross_entropy
+from textseq.layers.softmax.native import refusal
+
+pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+
+# (rows, features, vocabulary): one of each; parts of vectors; more rows than tokens; more features than a block has;
+# several pieces of either factor; rows in two chunks.
+SHAPES = [(1, 1, 1), (37, 5, 50), (130, 20, 33), (19, 1600, 70), (90, 100, 777), (2100, 3, 16500)]
+
+
+def arrays_of(rows: int, features: int, vocabulary: int) -> list[np.ndarray]:
+    """Returns hidden, kernel, bias, targets and weights, some of which are 0."""
+    generator = np.random.default_rng(rows)
+    shapes = ((rows, features), (vocabulary, features), (vocabulary,))
+    numbers = [generator.normal(size=shape, scale=0.5).astype("float32") for shape in shapes]
+    targets = generator.integers(0, vocabulary, rows).astype("int32")
+    targets[-1] = vocabulary - 1
+    weights = (generator.random(rows) < 0.8) * generator.random(rows) + (np.arange(rows) == 0)
+    return [*numbers, targets, weights.astype("float32")]
+
+
+def textbook(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> list[np.ndarray]:
+    """Returns the loss and the gradients of hidden, kernel and bias in float64."""
+    hidden, kernel = hidden.astype("float64"), kernel.astype("float64")
+    logits = hidden @ kernel.T + bias
+    logits -= logits.max(1, keepdims=True)
+    sums = np.exp(logits).sum(1, keepdims=True)
+    rows = np.arange(len(targets))
+    loss = (weights * (np.log(sums[:, 0]) - logits[rows, targets])).sum()
+    slopes = np.exp(logits) / sums
+    slopes[rows, targets] -= 1.0
+    slopes *= weights[:, None]
+    return [loss, slopes @ kernel, slopes.T @ hidden, slopes.sum(0)]
+
+
+def found(loss: Callable[..., Any], parts: list[np.ndarray]) -> list[np.ndarray]:
+    """Returns a loss of some arrays and its gradients."""
+    tensors = list(map(ops.convert_to_tensor, parts))
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = loss(*tensors)
+        gradients = tape.gradient(value, tensors)
+    else:
+        import jax
+
+        value, gradients = jax.value_and_grad(loss, argnums=tuple(range(len(tensors))))(*tensors)
+    return [ops.convert_to_numpy(part) for part in (value, *gradients)]
+
+
+def natively(arrays: list[np.ndarray], scale: float = 1.0) -> list[np.ndarray]:
+    targets, weights = map(ops.convert_to_tensor, arrays[3:])
+
+    def loss(*parts: Any) -> Any:
+        return scale * weighted_softmax_cross_entropy(*parts, targets, weights, natively=True)
+
+    return found(loss, arrays[:3])
+
+
+def assert_near(expected: list[np.ndarray], made: list[np.ndarray], tolerance: float = 1e-5) -> None:
+    for right, own in zip(expected, made, strict=True):
+        assert own.shape == np.shape(right)
+        assert np.abs(own - right).max() <= tolerance * max(1.0, np.abs(right).max())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_loss_and_gradients_are_those_of_the_textbook(shape: tuple[int, int, int]) -> None:
+    arrays = arrays_of(*shape)
+    expected = textbook(*arrays)
+    assert min(np.abs(part).max() for part in expected) > 1e-4 or shape == (1, 1, 1)
+    assert_near(expected, natively(arrays))
+
+
+def test_what_a_loss_is_multiplied_by_is_heeded() -> None:
+    arrays = arrays_of(20, 8, 30)
+    assert_near([3.0 * part for part in textbook(*arrays)], natively(arrays, 3.0))
+
+
+@pytest.mark.parametrize("features", [8, 1600])  # sums in one block, and in several
+def test_powers_that_overflow_over_the_target_are_made_over_the_highest_logit(features: int) -> None:
+    arrays = arrays_of(20, features, 40)
+    arrays[2] = np.where(np.arange(40) % 2, 120.0, -120.0).astype("float32")  # e^240 is no float32
+    assert {target % 2 for target in arrays[3]} == {0, 1}
+    expected = textbook(*arrays)
+    assert expected[0] > 200.0
+    assert_near(expected, natively(arrays))
+
+
+def test_a_confident_targets_small_slope_keeps_its_digits() -> None:
+    hidden, kernel, bias = np.ones((1, 1), "float32"), np.zeros((3, 1), "float32"), np.zeros(3, "float32")
+    kernel[1] = 18.0  # the probability of the others is 3e-8, less than 1 and it can be told apart
+    arrays = [hidden, kernel, bias, np.array([1], "int32"), np.ones(1, "float32")]
+    for right, own in zip(textbook(*arrays), natively(arrays), strict=True):
+        np.testing.assert_allclose(own, right, rtol=1e-5)
+
+
+def test_a_nan_stays_one_and_stays_in_its_row() -> None:
+    arrays = arrays_of(5, 8, 30)
+    arrays[4][:] = 1.0
+    arrays[0][2, 3] = np.nan
+    loss, d_hidden, d_kernel, _ = natively(arrays)
+    assert np.isnan(loss)
+    assert np.isnan(d_hidden).any(1).tolist() == [False, False, True, False, False]
+    assert np.isnan(d_kernel).all()
+
+
+@pytest.mark.parametrize("target", [-1, 30])
+def test_a_target_that_is_no_token_is_refused(target: int) -> None:
+    arrays = arrays_of(5, 8, 30)
+    arrays[3][1] = target
+    with pytest.raises(Exception, match=r"A target is no token of the softmax's vocabulary\."):
+        natively(arrays)
+
+
+def test_without_rows_there_is_no_loss() -> None:
+    arrays = arrays_of(1, 8, 30)
+    arrays = [arrays[0][:0], *arrays[1:3], arrays[3][:0], arrays[4][:0]]
+    loss, d_hidden, d_kernel, d_bias = natively(arrays)
+    assert (loss, d_hidden.shape) == (0.0, (0, 8))
+    assert not d_kernel.any()
+    assert not d_bias.any()
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_layers_loss_is_the_same_by_either_way(adaptive: bool, tied: bool) -> None:
+    keras.utils.set_random_seed(0)
+    features = None if tied else 8
+    layer: Any = AdaptiveSoftmax(60, features, cutoffs=[10, 30]) if adaptive else FullSoftmax(60, features)
+    if tied and adaptive:
+        layer.tie(8)
+    hidden, kernel, _, targets, weights = arrays_of(50, 8, 60)
+    parts = [hidden, kernel] if tied else [hidden]
+
+    def loss(hidden: Any, table: Any = None) -> Any:
+        return layer.weighted_loss(hidden, *map(ops.convert_to_tensor, (targets, weights)), table)
+
+    assert layer.native_refusal == "training did not ask for it"
+    expected = found(loss, parts)
+    layer.native_refusal = None
+    made = found(loss, parts)
+    assert any(not np.array_equal(one, other) for one, other in zip(expected, made, strict=True))  # another way it was
+    assert_near(expected, made)
+
+
+def test_bfloat16_is_refused() -> None:
+    assert refusal("bfloat16") == "it takes float32, not bfloat16 (training.precision)"

@@ -1,0 +1,218 @@
+// A softmax's loss and all its gradients, in three large products and no pass besides.
+//
+// The rules are those of ../softmax/cross_entropy.py: powers of what logits are over their row's reference, 0 at the
+// target; undivided by their sums, which are put on the small side of the products.
+#pragma once
+
+#include <cmath>
+
+#include "matrices.h"
+
+namespace textseq {
+
+struct Softmax {
+  int64_t rows, features, vocabulary;
+  const float *hidden, *kernel, *bias;   // (rows, features), (vocabulary, features), (vocabulary)
+  const int32_t* targets;                // (rows)
+  const float* weights;                  // (rows)
+  float* loss;                           // weighted sum, in nats
+  float *d_hidden, *d_kernel, *d_bias;
+
+  bool holds_targets() const {
+    return std::all_of(targets, targets + rows, [this](int32_t target) { return target >= 0 && target < vocabulary; });
+  }
+};
+
+constexpr const char* kNoSuchTarget = "A target is no token of the softmax's vocabulary.";
+constexpr int64_t kChunk = int64_t{1} << 23, kWhole = int64_t{1} << 25, kLeastRows = 512;  // as in cross_entropy.py
+constexpr float kLargestSum = 1e25f;
+
+// Some rows of a softmax, and what is known of each.
+struct Chunk {
+  const Softmax& p;
+  const int64_t begin, rows, stride;
+  float* const powers;                               // (rows, stride)
+  Borrowed<float> reference, left, others, scale;    // (rows)
+
+  Chunk(const Softmax& given, int64_t begin, int64_t rows, float* powers, int64_t stride)
+      : p(given), begin(begin), rows(rows), stride(stride), powers(powers), reference(rows), left(rows), others(rows),
+        scale(rows) {}
+
+  const float* hidden(int64_t row) const { return p.hidden + (begin + row) * p.features; }
+  int32_t target(int64_t row) const { return p.targets[begin + row]; }
+
+  Sums logits() const { return {powers, stride, p.vocabulary, false}; }
+
+  template <typename Work>
+  void each_row(const Work& work) const {
+    constexpr int64_t kRows = 32;
+    const auto piece = [&](int, int number) {
+      for (int64_t row = number * kRows; row < std::min(rows, (number + 1) * kRows); ++row) work(row);
+    };
+    Helpers::all().run(1, (int)((rows + kRows - 1) / kRows), 4.0 * kRows * p.features, piece, [](bool) {});
+  }
+
+  // The power of a logit over the row's reference, 0 at the target, whose own is kept.
+  Vector power(int64_t row, int64_t column, int64_t count, Vector logits) const {
+    const Vector over = logits - reference.get()[row];
+    const int64_t place = target(row) - column;
+    Vector powers = first_of(exponential(over), count);
+    if (place >= 0 && place < count) {
+      left.get()[row] = over[place];
+      powers[place] = 0.0f;
+    }
+    return powers;
+  }
+};
+
+// The powers as the logits are made.
+struct Powers : Sums {
+  const Chunk& chunk;
+  float* totals;  // (pieces, rows)
+
+  Powers(const Chunk& chunk, float* totals)
+      : Sums(chunk.logits()), chunk(chunk), totals(totals) {}
+
+  void expect(const Tile&) const {}
+
+  void take(int64_t piece, const Tile& tile) const {
+    if (!tile.last) return Sums::take(piece, tile);
+    Vector sums[kTall] = {};
+    each(tile, [&](int r, int64_t column, int64_t count, float* to, Vector sum) {
+      const Vector powers = chunk.power(tile.row + r, column, count, sum + read(chunk.p.bias + column, count));
+      sums[r] += powers;
+      write_past(to, powers, count);
+    });
+    for (int r = 0; r < tile.rows; ++r) totals[piece * chunk.rows + tile.row + r] += total(sums[r]);
+  }
+};
+
+// The rows' gradient: sums times the row's scale.
+struct HiddenGradient : Sums {
+  const Chunk& chunk;
+
+  explicit HiddenGradient(const Chunk& chunk)
+      : Sums{chunk.p.d_hidden + chunk.begin * chunk.p.features, chunk.p.features, chunk.p.features, false},
+        chunk(chunk) {}
+
+  void take(int64_t piece, const Tile& tile) const {
+    if (!tile.last) return Sums::take(piece, tile);
+    each(tile, [&](int r, int64_t, int64_t count, float* to, Vector sum) {
+      write(to, sum * chunk.scale.get()[tile.row + r], count);
+    });
+  }
+};
+
+// The kernel's gradient, and the bias's, which is a sum of the left factor's rows by their scales.
+struct KernelGradient : Sums {
+  const Chunk& chunk;
+
+  explicit KernelGradient(const Chunk& chunk)
+      : Sums{chunk.p.d_kernel, chunk.p.features, chunk.p.features, chunk.begin > 0}, chunk(chunk) {}
+
+  void expect(const Tile&) const {}  // to ask for what is written takes longer than it spares here
+
+  void see(int64_t token, int64_t tokens, int64_t k, int64_t depth, const float* panel) const {
+    Vector sums[4] = {};
+    for (int64_t i = 0; i < depth; ++i) sums[i % 4] += read(panel + i * kTall, tokens) * chunk.scale.get()[k + i];
+    const Vector sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float* to = chunk.p.d_bias + token;
+    write(to, others || k > 0 ? sum + read(to, tokens) : sum, tokens);
+  }
+};
+
+// Makes the powers over each row's target, whose logit is near what it will be; returns the largest sum.
+inline float over_targets(const Chunk& c) {
+  const Softmax& p = c.p;
+  c.each_row([&](int64_t row) {
+    const float *hidden = c.hidden(row), *kernel = p.kernel + c.target(row) * p.features;
+    Vector sum = {};
+    for (int64_t i = 0; i < p.features; i += kWidth) {
+      const int64_t count = std::min(kWidth, p.features - i);
+      sum += read(hidden + i, count) * read(kernel + i, count);
+    }
+    c.reference.get()[row] = total(sum) + p.bias[c.target(row)];
+  });
+  const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
+  Powers use(c, nullptr);
+  Product<Powers> product(hidden, kernel, c.rows, p.vocabulary, p.features, use);
+  Borrowed<float> totals(product.pieces() * c.rows);
+  std::fill_n(totals.get(), product.pieces() * c.rows, 0.0f);
+  use.totals = totals.get();
+  product.run();
+  std::fill_n(c.others.get(), c.rows, 0.0f);
+  for (int64_t piece = 0; piece < product.pieces(); ++piece) {
+    for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += totals.get()[piece * c.rows + row];
+  }
+  return *std::max_element(c.others.get(), c.others.get() + c.rows);
+}
+
+// Makes them over each row's highest logit, as is safe, in passes of their own.
+inline void over_highest(const Chunk& c) {
+  const Softmax& p = c.p;
+  const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
+  multiply(hidden, kernel, c.rows, p.vocabulary, p.features, c.logits());
+  c.each_row([&](int64_t row) {
+    const Sums logits = c.logits();
+    float highest = -INFINITY;
+    for (int64_t i = 0; i < p.vocabulary; ++i) highest = std::max(highest, *logits.at(row, i) += p.bias[i]);
+    c.reference.get()[row] = highest;
+    float sum = 0;
+    for (int64_t i = 0; i < p.vocabulary; i += kWidth) {
+      const int64_t count = std::min(kWidth, p.vocabulary - i);
+      const Vector powers = c.power(row, i, count, read(logits.at(row, i), count));
+      write(logits.at(row, i), powers, count);
+      sum += total(powers);
+    }
+    c.others.get()[row] = sum;
+  });
+}
+
+// Returns the rows' weighted loss; the gradients are written, or added to what other rows gave.
+inline double run(const Chunk& c) {
+  const Softmax& p = c.p;
+  if (!(over_targets(c) < kLargestSum)) over_highest(c);
+  double loss = 0;
+  for (int64_t row = 0; row < c.rows; ++row) {
+    const double others = c.others.get()[row], left = c.left.get()[row], weight = p.weights[c.begin + row];
+    const double own = std::exp(left);
+    c.scale.get()[row] = (float)(weight / (own + others));
+    *c.logits().at(row, c.target(row)) = (float)-others;
+    // Near the reference a small loss is more than its rounded sum; far from it the target's power may be none.
+    loss += weight * (left > -30.0 ? std::log1p(others / own) : std::log(own + others) - left);
+  }
+  Borrowed<float> scaled(c.rows * p.features);
+  c.each_row([&](int64_t row) {
+    for (int64_t i = 0; i < p.features; ++i) {
+      scaled.get()[row * p.features + i] = c.hidden(row)[i] * c.scale.get()[row];
+    }
+  });
+  const Matrix powers{c.powers, c.stride}, turned{c.powers, c.stride, true};
+  const Matrix kernel{p.kernel, p.features}, hidden{scaled.get(), p.features};
+  multiply(powers, kernel, c.rows, p.features, p.vocabulary, HiddenGradient(c));
+  multiply(turned, hidden, p.vocabulary, p.features, c.rows, KernelGradient(c));
+  return loss;
+}
+
+inline void run(const Softmax& p) {
+  if (p.rows == 0) {
+    *p.loss = 0;
+    std::fill_n(p.d_kernel, p.vocabulary * p.features, 0.0f);
+    std::fill_n(p.d_bias, p.vocabulary, 0.0f);
+    return;
+  }
+  const int64_t most = std::max(kChunk / p.vocabulary, kLeastRows);
+  const int64_t at_once = std::max(most, kWhole / p.vocabulary);
+  const int64_t chunks = p.rows <= at_once ? 1 : (p.rows + most - 1) / most;
+  const int64_t whole = padded(p.vocabulary, kWidth);
+  const int64_t stride = whole % 1024 ? whole : whole + kWidth;  // a power of two's rows share places in the caches
+  Borrowed<float> powers((p.rows + chunks - 1) / chunks * stride);
+  double loss = 0;
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const int64_t begin = p.rows * chunk / chunks, end = p.rows * (chunk + 1) / chunks;
+    loss += run(Chunk(p, begin, end - begin, powers.get(), stride));
+  }
+  *p.loss = (float)loss;
+}
+
+}  // namespace textseq

@@ -78,7 +78,6 @@ def weighted_softmax_cross_entropy(
         large = pays((hidden.shape[0], kernel.shape[0]), _LARGE_LOGITS)
 
         def one(sums: Any, hidden: Any, places: Any, weight: Any) -> Any:
-            total, d_kernel, d_bias = sums
             powers, others, left = _others(*products.logits_and_bias(hidden, bias, large), places, large)
             divisors = ops.exp(left) + others
             scale = weight / divisors
@@ -89,8 +88,8 @@ def weighted_softmax_cross_entropy(
             if apart:
                 d_hidden = d_hidden - ops.cast(ops.take(products.factors, places, axis=0), "float32") * slope[:, None]
             more = products.gradients(powers, after(d_hidden, weighted), scale)
-            sums = (ops.sum((ops.log(divisors) - left) * weight), *more)
-            return tuple(map(_added, (total, d_kernel, d_bias), sums)), (d_hidden, slope)
+            made = (ops.sum((ops.log(divisors) - left) * weight), *more)
+            return tuple(map(_added, sums, made)), (d_hidden, slope)
 
         shapes, own = ((), products.gradient_shape, bias.shape), (hidden.shape[1:], ())
         parts = (hidden, places, weight)

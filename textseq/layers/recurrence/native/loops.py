@@ -36,8 +36,8 @@ class Loops:
         """
         (time, batch, _), units = projected.shape, recurrent.shape[0]
         steps, blocks = (time, batch), -(-units // _WIDTH)
-        shapes = [(*steps, units), (*steps, units), (*steps, units if self._name == "lstm" else 0)]
-        shapes.append((time, blocks, batch, 0 if self._name == "rnn" else _KEPT * _WIDTH))
+        kept = (time, blocks, batch, 0 if self._name == "rnn" else _KEPT * _WIDTH)
+        shapes = ((*steps, units), (*steps, units), (*steps, units if self._name == "lstm" else 0), kept)
         types = ["float32", self.run.operands, "float32", "float32"]
         tensors = (projected, bias, recurrent, *given)
         return call("textseq_recurrence", tensors, list(zip(shapes, types, strict=True)), **self._attributes)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import tree
 
 from textseq.testing.comparing import array, difference, refute, require, right_state, state_difference, tokens
-from textseq.testing.subject import FEATURES, ROWS, TIME, Subject
+from textseq.testing.subject import FEATURES, ROWS, TIME, Subject, carrying
 
 SEEN = 1e-6  # a change of the outputs above this is one
 _TIMES = range(1, TIME + 1)
@@ -152,6 +152,7 @@ def the_state_is_carried(subject: Subject, causal: bool) -> None:
     if state is None:
         return
     require(causal, "it gives a state without being causal, though no output is final before the last token")
+    call = carrying(encoder)
 
     def fault(rows: int, cuts: tuple[int, ...], time: int) -> str | None:
         inputs = subject.first(time, rows)
@@ -160,8 +161,8 @@ def the_state_is_carried(subject: Subject, causal: bool) -> None:
         if found := difference(encoder(inputs, initial_state=start), whole):
             return f"{tokens(time)}: the first state is not what it begins with; {found}"
         for cut in cuts:
-            first, middle = encoder(inputs[:, :cut], initial_state=start, return_state=True)
-            second, last = encoder(inputs[:, cut:], initial_state=middle, return_state=True)
+            first, middle = call(inputs[:, :cut], start)
+            second, last = call(inputs[:, cut:], middle)
             read = f"{tokens(time)} read as {cut} and {time - cut}"
             if found := difference(np.concatenate([array(first), array(second)], 1), whole):
                 return f"{read}: {found} from one reading"

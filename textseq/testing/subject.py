@@ -124,6 +124,22 @@ def gradients(encoder: Any, subject: Subject, direction: np.ndarray) -> list[Any
     return list(tape.gradient(total, [variable.value for variable in encoder.trainable_variables]))
 
 
+def carrying(encoder: Any) -> Callable[..., Any]:
+    """Returns the encoder as a function of inputs and a first state, to outputs and the last one.
+
+    Under JAX it is compiled, as in training: of a call as it stands each operation would be, anew for each shape.
+    """
+
+    def call(inputs: Any, state: Any) -> Any:
+        return encoder(inputs, initial_state=state, return_state=True)
+
+    if keras.backend.backend() != "jax":
+        return call
+    import jax
+
+    return jax.jit(call)
+
+
 def compiled(encoder: Any) -> Callable[..., Any]:
     """Returns the encoder as a compiled function of inputs and mask; on TensorFlow, one graph for all shapes."""
     if keras.backend.backend() == "jax":

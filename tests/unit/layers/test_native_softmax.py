@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from textseq.layers.native import operations
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax, weighted_softmax_cross_entropy
 from textseq.layers.softmax.native import refusal
 
@@ -156,6 +157,11 @@ def test_a_layers_loss_is_the_same_by_either_way(adaptive: bool, tied: bool) -> 
     made = found(loss, parts)
     assert any(not np.array_equal(one, other) for one, other in zip(expected, made, strict=True))  # another way it was
     assert_near(expected, made)
+
+
+def test_with_narrow_vectors_it_is_the_backends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "width", lambda: 8)
+    assert refusal() == "without vectors of 512 bits (AVX-512) it would take longer"
 
 
 def test_bfloat16_is_refused() -> None:

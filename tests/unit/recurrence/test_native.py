@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from textseq.layers.native.library import compiler
 from textseq.layers.native.operations import refusal
 from textseq.layers.recurrence import CELLS
 from textseq.layers.recurrence.layer import RecurrentLayer
@@ -137,6 +141,23 @@ def test_extreme_sums_saturate_and_a_nan_stays_one(cell: str) -> None:
     assert np.array_equal(outputs[2], np.zeros(units))
     inputs[0, 2, 2] = np.nan
     assert np.isnan(ops.convert_to_numpy(layer(inputs, training=True)[0])[0, 2]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have no such options")
+@pytest.mark.skipif(not compiler(), reason="no compiler")
+def test_with_narrower_vectors_they_are_right_too(tmp_path: Path) -> None:
+    program = tmp_path / "compiler"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec {compiler()} "$@"\nexec {compiler()} "$@" -march=haswell\n'
+    )
+    program.chmod(0o755)
+    chosen = "outputs_states_and_gradients or dropout or extreme"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
+    environment = {**os.environ, "CXX": str(program), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert re.search(r"\d\d passed, \d+ deselected in", done.stdout)  # and none skipped
 
 
 PROGRAM = """

@@ -1,13 +1,13 @@
 // Products of a few rows with a packed kernel: what each step of a recurrence is made of.
 //
-// The kernel is packed once for all steps, in panels of sixteen columns, which are read in the order in which they lie.
+// The kernel is packed once for all steps, in panels of a vector's columns, which are read in the order in which they lie.
 #pragma once
 
 #include <vector>
 
 #include "vectors.h"
 
-#if defined(__AMX_BF16__) && defined(__linux__)
+#if defined(__AMX_BF16__) && defined(__AVX512F__) && defined(__linux__)
 #define TEXTSEQ_TILES 1
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,14 +65,14 @@ void multiply_pair_of_rows(const Factors<float>& f, const float* other, Vector* 
   }
 }
 
-// float32. A panel is `columns` rows of sixteen numbers.
+// float32. A panel is `columns` rows of a vector's numbers.
 struct Float32 {
   using Number = float;
   static constexpr int64_t kMultiple = kWidth;
 #if defined(__AVX512F__)
   static constexpr int kRows = 20, kRowsOfPair = 12;
 #else
-  static constexpr int kRows = 6, kRowsOfPair = 3;
+  static constexpr int kRows = 12, kRowsOfPair = 6;
 #endif
 
   // Packs rows k and k + 1 of a panel.

@@ -12,18 +12,18 @@
 namespace textseq {
 
 #if defined(__AVX512F__)
-constexpr int kTall = 14, kVectors = 2;
+constexpr int kTall = 14;
 #else
-constexpr int kTall = 6, kVectors = 1;
+constexpr int kTall = 6;
 #endif
+constexpr int kVectors = 2;
 constexpr int64_t kWide = kVectors * kWidth;
-constexpr int64_t kDeepest = 768;    // of a panel: so much of both factors stays at hand
-constexpr int64_t kShared = 1 << 19;  // numbers of the factor that all pieces share
-constexpr int64_t kNext = 8;         // rows of a panel that are asked for before they are read
-constexpr int64_t kFar = 16;         // lines that are asked for before they are packed
-constexpr int64_t kTallPanels = 8;   // of a piece
-constexpr int64_t kWidePanels = 4;
-constexpr int64_t kFewPieces = 8;
+constexpr int64_t kDeepest = 768;     // of a panel: so much of both factors stays at hand
+constexpr int64_t kShared = 1 << 19;  // numbers of the factor that all pieces share in a step
+constexpr int64_t kNext = 8;          // rows of a panel that are asked for before they are read
+constexpr int64_t kFar = 16;          // lines that are asked for before they are packed
+constexpr int64_t kTallPanels = 8, kWidePanels = 4;       // of a piece
+constexpr int64_t kFewPieces = 8, kManyPieces = 1 << 12;  // threads count them in 16 bits
 
 // Rows and columns as they lie, or turned.
 struct Matrix {
@@ -128,7 +128,8 @@ class Product {
     blocks_ = (blocks_ + steps_ - 1) / steps_ * steps_;
     deep_ = padded((depth + blocks_ - 1) / blocks_, kWide);
     panels_ = shared * deep_;
-    const int64_t own = left_shared_ ? wide_ : tall_, most = left_shared_ ? kWidePanels : kTallPanels;
+    const int64_t own = left_shared_ ? wide_ : tall_;
+    const int64_t most = std::max(left_shared_ ? kWidePanels : kTallPanels, own / kManyPieces + 1);
     pieces_ = std::min(own, std::max((own + most - 1) / most, kFewPieces));
     if (pieces_ % 2 && pieces_ < own) ++pieces_;
   }
@@ -201,7 +202,7 @@ class Product {
         use_.expect(tile);
         const float* a = left_shared_ ? shared + tall * kTall * deep_ : mine.get() + (tall - from) * kTall * deep_;
         const float* b = left_shared_ ? mine.get() + (wide - from) * kWide * deep_ : shared + wide * kWide * deep_;
-        if (kVectors > 1 && columns_ - tile.column <= kWidth) {
+        if (columns_ - tile.column <= kWidth) {
           sum_rows<1>(tile.rows, a, b, deep(block), sums);
         } else {
           sum_rows<kVectors>(tile.rows, a, b, deep(block), sums);

@@ -20,6 +20,8 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_softmax": False,
 }
 
+_NARROWEST = 8  # numbers of a vector; loops of four took longer than XLA's
+
 
 def refusal(operands: str = "float32") -> str | None:
     """Returns why nothing runs compiled for this processor here; None where it does.
@@ -35,6 +37,8 @@ def refusal(operands: str = "float32") -> str | None:
         loaded = _loaded()
     except Unavailable as error:
         return str(error)
+    if loaded.width < _NARROWEST:
+        return "this processor's vectors have less than 256 bits, with which nothing was found quicker"
     if operands == "bfloat16" and not loaded.of_16_bits:
         return "this processor multiplies no tiles of bfloat16 (AMX)"
     return None
@@ -55,12 +59,18 @@ def call(
     return _loaded().call(name, tensors, returned, operands, attributes)
 
 
+def width() -> int:
+    """Returns how many numbers a vector of this processor holds, by which what is handed on is laid out."""
+    return _loaded().width
+
+
 @dataclass(frozen=True)
 class _Loaded:
-    """A library: its operations, called as `call` says, and whether any work in 16 bits."""
+    """A library: its operations, called as `call` says, whether any work in 16 bits, and its vectors' width."""
 
     call: Callable[..., tuple[Any, ...]]
     of_16_bits: bool
+    width: int
 
 
 @functools.cache
@@ -73,10 +83,10 @@ def _loaded() -> _Loaded:
         raise Unavailable(f"{path} cannot be loaded: {error}") from error
 
 
-def _multiplies_bfloat16(symbols: ctypes.CDLL) -> bool:
-    says = symbols.textseq_multiplies_bfloat16
-    says.restype = ctypes.c_bool
-    return bool(says())
+def _facts(symbols: ctypes.CDLL) -> tuple[bool, int]:
+    multiplies, width = symbols.textseq_multiplies_bfloat16, symbols.textseq_width
+    multiplies.restype, width.restype = ctypes.c_bool, ctypes.c_int64
+    return bool(multiplies()), int(width())
 
 
 def _of_tensorflow(path: str) -> _Loaded:
@@ -93,7 +103,7 @@ def _of_tensorflow(path: str) -> _Loaded:
             tensor.set_shape(shape)
         return made
 
-    return _Loaded(call, _multiplies_bfloat16(ctypes.CDLL(path)))
+    return _Loaded(call, *_facts(ctypes.CDLL(path)))
 
 
 def _of_jax(path: str) -> _Loaded:
@@ -101,7 +111,7 @@ def _of_jax(path: str) -> _Loaded:
 
     ffi: Any = jax.ffi
     symbols = ctypes.CDLL(path)
-    of_16_bits = _multiplies_bfloat16(symbols)
+    of_16_bits, width = _facts(symbols)
     for name, also_16_bits in _IN_16_BITS.items():
         for operands in ("float32", "bfloat16") if of_16_bits and also_16_bits else ("float32",):
             capsule = ffi.pycapsule(getattr(symbols, f"{name}_{operands}"))
@@ -113,4 +123,4 @@ def _of_jax(path: str) -> _Loaded:
         shapes = [struct(shape, dtype) for shape, dtype in returned]
         return tuple(ffi.ffi_call(f"{name}_{operands}", shapes)(*tensors, **numbers))
 
-    return _Loaded(call, of_16_bits)
+    return _Loaded(call, of_16_bits, width)

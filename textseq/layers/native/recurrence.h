@@ -74,7 +74,7 @@ struct Rows {
   int count(int64_t piece) const { return (int)(first(piece + 1) - first(piece)); }
 };
 
-// Asks for sixteen numbers, which may lie in two lines.
+// Asks for a vector's numbers, which may lie in two lines.
 inline void ask_for(const float* numbers) {
   __builtin_prefetch(numbers);
   __builtin_prefetch(numbers + kWidth - 1);
@@ -369,6 +369,9 @@ void run(int cell, const Back& given) {
 }
 
 }  // namespace textseq
+
+// How many units lie side by side in what the way back is handed.
+extern "C" int64_t textseq_width() { return textseq::kWidth; }
 
 // Whether factors of 16 bits are multiplied too; the library's own word on it.
 extern "C" bool textseq_multiplies_bfloat16() {

@@ -45,11 +45,11 @@ struct Chunk {
 
   template <typename Work>
   void each_row(const Work& work) const {
-    constexpr int64_t kRows = 32;
+    const int64_t some = std::max<int64_t>(32, rows / kManyPieces + 1);
     const auto piece = [&](int, int number) {
-      for (int64_t row = number * kRows; row < std::min(rows, (number + 1) * kRows); ++row) work(row);
+      for (int64_t row = number * some; row < std::min(rows, (number + 1) * some); ++row) work(row);
     };
-    Helpers::all().run(1, (int)((rows + kRows - 1) / kRows), 4.0 * kRows * p.features, piece, [](bool) {});
+    Helpers::all().run(1, (int)((rows + some - 1) / some), 4.0 * some * p.features, piece, [](bool) {});
   }
 
   // The power of a logit over the row's reference, 0 at the target, whose own is kept.
@@ -70,8 +70,7 @@ struct Powers : Sums {
   const Chunk& chunk;
   float* totals;  // (pieces, rows)
 
-  Powers(const Chunk& chunk, float* totals)
-      : Sums(chunk.logits()), chunk(chunk), totals(totals) {}
+  Powers(const Chunk& chunk, float* totals) : Sums(chunk.logits()), chunk(chunk), totals(totals) {}
 
   void expect(const Tile&) const {}
 
@@ -113,11 +112,16 @@ struct KernelGradient : Sums {
   void expect(const Tile&) const {}  // to ask for what is written takes longer than it spares here
 
   void see(int64_t token, int64_t tokens, int64_t k, int64_t depth, const float* panel) const {
-    Vector sums[4] = {};
-    for (int64_t i = 0; i < depth; ++i) sums[i % 4] += read(panel + i * kTall, tokens) * chunk.scale.get()[k + i];
-    const Vector sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    float* to = chunk.p.d_bias + token;
-    write(to, others || k > 0 ? sum + read(to, tokens) : sum, tokens);
+    for (int64_t first = 0; first < tokens; first += kWidth) {
+      const int64_t count = std::min(kWidth, tokens - first);
+      Vector sums[4] = {};
+      for (int64_t i = 0; i < depth; ++i) {
+        sums[i % 4] += read(panel + i * kTall + first, count) * chunk.scale.get()[k + i];
+      }
+      const Vector sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+      float* to = chunk.p.d_bias + token + first;
+      write(to, others || k > 0 ? sum + read(to, count) : sum, count);
+    }
   }
 };
 

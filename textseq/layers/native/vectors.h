@@ -1,8 +1,10 @@
-// Sixteen numbers at a time, in the compiler's own vectors, so that any processor has them.
+// As many numbers at a time as a processor's vectors hold, in the compiler's own vectors, so that any has them. (Made
+// of several of the processor's, GCC takes them through memory: twenty times as long with AVX2.)
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -10,7 +12,13 @@
 
 namespace textseq {
 
+#if defined(__AVX512F__)
 constexpr int64_t kWidth = 16;
+#elif defined(__AVX__)
+constexpr int64_t kWidth = 8;
+#else
+constexpr int64_t kWidth = 4;
+#endif
 typedef float Vector __attribute__((vector_size(4 * kWidth)));
 typedef int32_t Integers __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Bits __attribute__((vector_size(4 * kWidth)));
@@ -18,7 +26,7 @@ typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
 
 inline int64_t padded(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
 
-// Reads the first `count` of sixteen numbers; the others are 0.
+// Reads the first `count` of a vector's numbers; the others are 0.
 inline Vector read(const float* from, int64_t count) {
 #if defined(__AVX512F__)
   return (Vector)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
@@ -33,7 +41,7 @@ inline Vector read(const float* from, int64_t count) {
 #endif
 }
 
-// Writes the first `count` of sixteen numbers.
+// Writes the first `count` of a vector's numbers.
 inline void write(float* to, Vector values, int64_t count) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)values);
@@ -91,7 +99,7 @@ inline Vector hyperbolic_tangent(Vector x) {
   return z < 0.390625f ? near : far;
 }
 
-// The first `count` of sixteen numbers, and 0.
+// The first `count` of a vector's numbers, and 0.
 inline Vector first_of(Vector values, int64_t count) {
 #if defined(__AVX512F__)
   return (Vector)_mm512_maskz_mov_ps((__mmask16)((1u << count) - 1), (__m512)values);
@@ -115,7 +123,7 @@ inline void settle() {
 #endif
 }
 
-// The sum of sixteen numbers, by halves.
+// The sum of a vector's numbers, by halves.
 inline float total(Vector values) {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_ps((__m512)values);
@@ -126,32 +134,37 @@ inline float total(Vector values) {
   return values[0];
 }
 
+// The numbers of a whose place has not the bit `kApart`, and beside each b's of the same place; or those that have it,
+// each behind a's.
+template <int kApart, bool kHigh, int... kPlaces>
+inline Vector paired(Vector a, Vector b, std::integer_sequence<int, kPlaces...>) {
 #if defined(__clang__)
-#define TEXTSEQ_CHOSEN(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define TEXTSEQ_CHOSEN(a, b, ...) __builtin_shuffle(a, b, Integers{__VA_ARGS__})
-#endif
-
-// Turns sixteen rows of sixteen columns, by pairs of rows 1, 2, 4 and 8 apart.
-inline void transpose(Vector (&rows)[kWidth]) {
-#define TEXTSEQ_TURN(apart, low, high)                                                      \
-  _Pragma("GCC unroll 16") for (int i = 0; i < kWidth; ++i) {                               \
-    if (i & apart) continue;                                                                \
-    const Vector a = rows[i], b = rows[i + apart];                                          \
-    rows[i] = TEXTSEQ_CHOSEN(a, b, low);                                                    \
-    rows[i + apart] = TEXTSEQ_CHOSEN(a, b, high);                                           \
+  if constexpr (kHigh) {
+    return __builtin_shufflevector(a, b, (kPlaces & kApart ? (int)kWidth + kPlaces : kPlaces + kApart)...);
+  } else {
+    return __builtin_shufflevector(a, b, (kPlaces & kApart ? (int)kWidth + kPlaces - kApart : kPlaces)...);
   }
-#define TEXTSEQ_PLACES(...) __VA_ARGS__
-  TEXTSEQ_TURN(1, TEXTSEQ_PLACES(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
-               TEXTSEQ_PLACES(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-  TEXTSEQ_TURN(2, TEXTSEQ_PLACES(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
-               TEXTSEQ_PLACES(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-  TEXTSEQ_TURN(4, TEXTSEQ_PLACES(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
-               TEXTSEQ_PLACES(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-  TEXTSEQ_TURN(8, TEXTSEQ_PLACES(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-               TEXTSEQ_PLACES(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-#undef TEXTSEQ_TURN
-#undef TEXTSEQ_PLACES
+#else
+  if constexpr (kHigh) {
+    return __builtin_shuffle(a, b, Integers{(kPlaces & kApart ? (int)kWidth + kPlaces : kPlaces + kApart)...});
+  } else {
+    return __builtin_shuffle(a, b, Integers{(kPlaces & kApart ? (int)kWidth + kPlaces - kApart : kPlaces)...});
+  }
+#endif
+}
+
+// Turns a square of rows and columns, by pairs of rows 1, 2, 4 … apart.
+template <int kApart = 1>
+inline void transpose(Vector (&rows)[kWidth]) {
+  constexpr auto kPlaces = std::make_integer_sequence<int, kWidth>{};
+#pragma GCC unroll 16
+  for (int i = 0; i < kWidth; ++i) {
+    if (i & kApart) continue;
+    const Vector a = rows[i], b = rows[i + kApart];
+    rows[i] = paired<kApart, false>(a, b, kPlaces);
+    rows[i + kApart] = paired<kApart, true>(a, b, kPlaces);
+  }
+  if constexpr (2 * kApart < kWidth) transpose<2 * kApart>(rows);
 }
 
 }  // namespace textseq

@@ -7,12 +7,11 @@ from typing import Any
 
 from keras import ops
 
-from textseq.layers.native.operations import call
+from textseq.layers.native.operations import call, width
 from textseq.layers.recurrence.cells import CELLS
 from textseq.layers.recurrence.loops import Run
 
 _NUMBERS = {name: number for number, name in enumerate(CELLS)}  # as `Cell` of recurrence.h
-_WIDTH = 16  # units of a block, as in vectors.h
 _KEPT = 4  # parts of a step that the way back needs: gates, as `saved` of recurrence.h
 
 
@@ -35,8 +34,8 @@ class Loops:
             h; h as it entered the product, in the operands' data type; c, and what the way back needs beside them.
         """
         (time, batch, _), units = projected.shape, recurrent.shape[0]
-        steps, blocks = (time, batch), -(-units // _WIDTH)
-        kept = (time, blocks, batch, 0 if self._name == "rnn" else _KEPT * _WIDTH)
+        steps, block = (time, batch), width()
+        kept = (time, -(-units // block), batch, 0 if self._name == "rnn" else _KEPT * block)
         shapes = ((*steps, units), (*steps, units), (*steps, units if self._name == "lstm" else 0), kept)
         types = ["float32", self.run.operands, "float32", "float32"]
         tensors = (projected, bias, recurrent, *given)
@@ -58,9 +57,9 @@ class Loops:
         """
         d_h, d_c = self._state(d_last)
         tensors = (d_outputs, d_h, d_c, *made, recurrent, *given)
-        (time, batch, units), width, operands = d_outputs.shape, recurrent.shape[1], self.run.operands
+        (time, batch, units), gates, operands = d_outputs.shape, recurrent.shape[1], self.run.operands
         rows = self.run.cell.bias_rows
-        shapes = [(time, batch, width), (time, batch, width if rows == 2 else 0), (rows, width), (batch, units)]
+        shapes = [(time, batch, gates), (time, batch, gates if rows == 2 else 0), (rows, gates), (batch, units)]
         shapes.append((batch, units if self._name == "lstm" else 0))
         types = [operands, operands, "float32", "float32", "float32"]
         returned = list(zip(shapes, types, strict=True))

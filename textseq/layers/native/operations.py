@@ -20,7 +20,7 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_softmax": False,
 }
 
-_NARROWEST = 8  # numbers of a vector; loops of four took longer than XLA's
+_NARROWEST = 8  # numbers of a vector; with four of them nothing was measured on a processor that has no more
 
 
 def refusal(operands: str = "float32") -> str | None:
@@ -38,7 +38,7 @@ def refusal(operands: str = "float32") -> str | None:
     except Unavailable as error:
         return str(error)
     if loaded.width < _NARROWEST:
-        return "this processor's vectors have less than 256 bits, with which nothing was found quicker"
+        return "this processor's vectors have less than 256 bits, with which nothing was measured"
     if operands == "bfloat16" and not loaded.of_16_bits:
         return "this processor multiplies no tiles of bfloat16 (AMX)"
     return None

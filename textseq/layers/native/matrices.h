@@ -112,9 +112,9 @@ void sum_rows(int rows, const float* left, const float* right, int64_t depth, Ve
 }
 
 // a (rows, depth) times b (depth, columns). `Use` has
-//   expect(row, column, rows)            what is going to be summed,
-//   take(piece, tile)                    it is,
-//   see(row, rows, k, depth, panel)      rows of a, packed: kTall numbers for each k.
+//   expect(tile)                       whose sums are going to be made,
+//   take(piece, tile)                  whose sums are,
+//   see(row, rows, k, depth, panel)    of rows of a, packed: kTall numbers for each k.
 template <typename Use>
 class Product {
  public:

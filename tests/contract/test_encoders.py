@@ -36,7 +36,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 # The rarer ones, each up to a minute on two busy cores, are for `--slow`; on JAX, where each check compiles for
 # seconds, the planted faults too, and the encoders that stand on what the others show to work there.
 rarely_on_jax = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.common
-CHIEF = {"rnn", "lstm", "transformer", "mingru"}
+CHIEF = {"rnn", "gru", "lstm", "transformer", "mingru"}
 CASES = [pytest.param(name, {}, id=name, marks=() if name in CHIEF else rarely_on_jax) for name in NAMES]
 CASES += [
     pytest.param(name, more, marks=pytest.mark.slow, id=f"{name} {more}")

@@ -27,9 +27,12 @@ _EXTRAS = {
 }
 _PROBE = (
     "import json, sys, keras; from textseq.layers.recurrence.cudnn import refusal; "
-    "from textseq.layers.native.operations import refusal as native; "
+    "from textseq.layers.native.operations import refusal as loops; "
+    "from textseq.layers.softmax.native import refusal as softmax; "
+    "from textseq.training.compiling import native_line; "
     "devices = [str(device) for device in keras.distribution.list_devices()] or ['cpu']; "
-    "sys.stdout.write(json.dumps({'devices': devices, 'refusal': refusal('lstm'), 'native': native()}))"
+    "line = native_line({'recurrent loops': loops(), 'softmax': softmax()}); "
+    "sys.stdout.write(json.dumps({'devices': devices, 'refusal': refusal('lstm'), 'native': line}))"
 )
 
 
@@ -76,9 +79,7 @@ def _backends() -> list[dict[str, Any]]:
             checks.append(_check(f"backend {backend}", last[0], fine=False))
             continue
         found = json.loads(done.stdout.strip().splitlines()[-1])
-        loops = f"its loops and softmax not compiled for this processor ({found['native']})"
-        loops = loops if found["native"] else "its loops and softmax compiled for this processor"
-        own = f"recurrence by textseq ({found['refusal']}), {loops}"
+        own = f"recurrence by textseq ({found['refusal']}); {found['native']}"
         recurrence = own if found["refusal"] else "gru and lstm by cuDNN"
         checks.append(_check(f"backend {backend}", f"devices {','.join(found['devices'])}; {recurrence}"))
     return checks

@@ -104,7 +104,7 @@ def take_native_loops(
         own = None if layer in recurrent else softmax_refusal(layer.compute_dtype)
         layer.native_refusal = reason or own
         refusals["softmax" if layer in softmaxes else "recurrent loops"] = layer.native_refusal
-    return None if has_gpu() else _line(refusals)
+    return None if has_gpu() else native_line(refusals)
 
 
 def _native_refusal(
@@ -119,8 +119,8 @@ def _native_refusal(
     return next(filter(None, map(native_refusal, types)), None)
 
 
-def _line(refusals: dict[str, str | None]) -> str:
-    """Returns what is compiled for this processor, and what is not and why."""
+def native_line(refusals: dict[str, str | None]) -> str:
+    """Returns what is compiled for this processor, and what is not and why; the reasons by what they are of."""
     backend = "JAX" if keras.backend.backend() == "jax" else "TensorFlow"
     said = []
     for reason in dict.fromkeys(refusals.values()):

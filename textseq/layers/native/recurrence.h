@@ -4,6 +4,7 @@
 #pragma once
 
 #include "few_rows.h"
+#include "scratch.h"
 #include "threads.h"
 
 namespace textseq {
@@ -48,24 +49,6 @@ struct Back : Given {
   float *d_h, *d_c;                      // of the first state (batch, units)
 };
 
-template <typename T>
-class Scratch {  // kept by each thread from call to call, so that its pages are asked for once
- public:
-  T* get(size_t count) {
-    if (memory_.size() < count + 64) memory_.resize(count + 64);
-    return (T*)(((uintptr_t)memory_.data() + 63) / 64 * 64);
-  }
-
-  T* zeros(size_t count) {
-    T* start = get(count);
-    std::memset((void*)start, 0, count * sizeof(T));
-    return start;
-  }
-
- private:
-  std::vector<T> memory_;
-};
-
 // The rows that one product takes at once, alike as far as can be.
 struct Rows {
   int64_t batch, pieces;
@@ -95,9 +78,9 @@ class ForwardLoop {
   }
 
   void run() {
-    static thread_local Scratch<Number> kernels, factors;
-    panels_ = kernels.get(p.blocks() * kGates * kWidth * columns_);
-    entering_[0] = factors.zeros(2 * p.batch * stride_);
+    const Borrowed<Number> kernels(p.blocks() * kGates * kWidth * columns_), factors(2 * p.batch * stride_);
+    panels_ = kernels.get();
+    entering_[0] = factors.zeroed();
     entering_[1] = entering_[0] + p.batch * stride_;
     const double operations = 2.0 * p.batch * columns_ * kGates * kWidth;
     const auto work = [this](int step, int block) { step == 0 ? begin(block) : advance(step - 1, block); };
@@ -212,12 +195,12 @@ class BackLoop {
   }
 
   void run() {
-    static thread_local Scratch<Number> kernels, factors;
-    static thread_local Scratch<float> sums;
-    panels_ = kernels.get(p.blocks() * kWidth * columns_);
-    factors_[0] = factors.zeros(2 * p.batch * stride_);
+    const Borrowed<Number> kernels(p.blocks() * kWidth * columns_), factors(2 * p.batch * stride_);
+    const Borrowed<float> sums((kGates + 1) * p.width());
+    panels_ = kernels.get();
+    factors_[0] = factors.zeroed();
     factors_[1] = factors_[0] + p.batch * stride_;
-    sums_ = sums.zeros((kGates + 1) * p.width());
+    sums_ = sums.zeroed();
     const auto work = [this](int step, int pair) {
       if (step > 0) multiply(step, 2 * pair);
       for (int64_t block = 2 * pair; block < std::min<int64_t>(2 * pair + 2, p.blocks()); ++block) {

@@ -65,14 +65,21 @@ class Pool {
 template <typename T>
 class Borrowed {
  public:
-  explicit Borrowed(size_t count) : block_(Pool::all().take(std::max<size_t>(1, count) * sizeof(T))) {}
+  explicit Borrowed(size_t count)
+      : count_(count), block_(Pool::all().take(std::max<size_t>(1, count) * sizeof(T))) {}
   ~Borrowed() { Pool::all().give(block_); }
   Borrowed(const Borrowed&) = delete;
   Borrowed& operator=(const Borrowed&) = delete;
 
   T* get() const { return static_cast<T*>(block_.start); }
 
+  T* zeroed() const {
+    std::fill_n(get(), count_, T{});
+    return get();
+  }
+
  private:
+  const size_t count_;
   Pool::Block block_;
 };
 

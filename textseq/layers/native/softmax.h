@@ -141,10 +141,9 @@ inline float over_targets(const Chunk& c) {
   Powers use(c, nullptr);
   Product<Powers> product(hidden, kernel, c.rows, p.vocabulary, p.features, use);
   Borrowed<float> totals(product.pieces() * c.rows);
-  std::fill_n(totals.get(), product.pieces() * c.rows, 0.0f);
-  use.totals = totals.get();
+  use.totals = totals.zeroed();
   product.run();
-  std::fill_n(c.others.get(), c.rows, 0.0f);
+  c.others.zeroed();
   for (int64_t piece = 0; piece < product.pieces(); ++piece) {
     for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += totals.get()[piece * c.rows + row];
   }

@@ -10,9 +10,11 @@ import keras
 from textseq.config import RunConfig
 from textseq.errors import UsageError
 from textseq.layers.attention import SelfAttention
+from textseq.layers.dense import Dense
 from textseq.layers.device import has_gpu
 from textseq.layers.native.library import has_to_compile
 from textseq.layers.native.operations import refusal as native_refusal
+from textseq.layers.native.products import refusal as product_refusal
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
 from textseq.layers.softmax.native import refusal as softmax_refusal
@@ -88,9 +90,15 @@ def take_native_loops(
         UsageError: The config demands them, and this machine has none.
     """
     layers = list(model._flatten_layers())
-    recurrent = [layer for layer in layers if isinstance(layer, RecurrentLayer)]
-    softmaxes = [layer for layer in layers if isinstance(layer, FullSoftmax | AdaptiveSoftmax)]
-    types = [layer.compute_dtype for layer in recurrent] or [layer.compute_dtype for layer in softmaxes]
+    kinds = [
+        (name, own_refusal, [layer for layer in layers if isinstance(layer, kind)])
+        for name, own_refusal, kind in (
+            ("recurrent loops", native_refusal, RecurrentLayer),
+            ("softmax", softmax_refusal, FullSoftmax | AdaptiveSoftmax),
+            ("dense layers", product_refusal, Dense),
+        )
+    ]
+    types = [layer.compute_dtype for layer in next((chosen for _, _, chosen in kinds if chosen), [])]
     if not types:
         return None
     reason = _native_refusal(config.training.native_loops, types, say, jit=jit)
@@ -100,10 +108,9 @@ def take_native_loops(
             "Mend that, or set it to auto."
         )
     refusals = {}
-    for layer in [*recurrent, *softmaxes]:
-        own = None if layer in recurrent else softmax_refusal(layer.compute_dtype)
-        layer.native_refusal = reason or own
-        refusals["softmax" if layer in softmaxes else "recurrent loops"] = layer.native_refusal
+    for name, own_refusal, chosen in kinds:
+        for layer in chosen:
+            refusals[name] = layer.native_refusal = reason or own_refusal(layer.compute_dtype)
     return None if has_gpu() else native_line(refusals)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from compiled_with import passed_with
 from keras import ops
 
 from textseq.layers.native.library import compiler
@@ -146,18 +146,9 @@ def test_extreme_sums_saturate_and_a_nan_stays_one(cell: str) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have no such options")
 @pytest.mark.skipif(not compiler(), reason="no compiler")
-def test_with_narrower_vectors_they_are_right_too(tmp_path: Path) -> None:
-    program = tmp_path / "compiler"
-    program.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && exec {compiler()} "$@"\nexec {compiler()} "$@" -march=haswell\n'
-    )
-    program.chmod(0o755)
-    chosen = "outputs_states_and_gradients or dropout or extreme"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
-    environment = {**os.environ, "CXX": str(program), "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert re.search(r"\d\d passed, \d+ deselected in", done.stdout)  # and none skipped
+@pytest.mark.parametrize("option", ["-march=haswell", "-mno-amx-bf16"])  # narrower vectors; no tiles
+def test_with_less_of_a_processor_they_are_right_too(option: str, tmp_path: Path) -> None:
+    passed_with(option, [Path(__file__)], "outputs_states_and_gradients or dropout or extreme", tmp_path)
 
 
 PROGRAM = """

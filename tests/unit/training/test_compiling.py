@@ -10,6 +10,7 @@ import pytest
 
 from textseq.config import Component, RunConfig, TrainingConfig
 from textseq.errors import UsageError
+from textseq.layers.dense import Dense
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
 from textseq.training import compiling
@@ -140,10 +141,25 @@ class TestNativeLoops:
 
     def test_of_what_a_model_does_not_have_nothing_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        monkeypatch.setattr(compiling, "product_refusal", lambda operands: None)
         line, layers, _ = self.lines(encoder="transformer")
-        assert line == "Softmax compiled for this processor"
+        assert line == "Softmax and dense layers compiled for this processor"
         assert len(layers) == 1
         assert take_native_loops(config(), keras.Sequential([keras.layers.Dense(1)]), None, jit=False) is None
+
+    def test_without_tiles_dense_layers_are_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        monkeypatch.setattr(compiling, "product_refusal", lambda operands: "no tiles")
+        one = model("transformer")
+        line = take_native_loops(config(), one, None, jit=False)
+        assert line is not None
+        assert line.split("; ") == [
+            "Softmax compiled for this processor",
+            "dense layers by TensorFlow, not compiled for this processor: no tiles",
+        ]
+        dense = [layer for layer in one._flatten_layers() if isinstance(layer, Dense)]
+        assert dense
+        assert all(layer.native_refusal == "no tiles" for layer in dense)
 
     def test_in_bfloat16_the_softmax_stays_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)

@@ -1,17 +1,12 @@
 // Products of a few rows with a packed kernel: what each step of a recurrence is made of.
 //
-// The kernel is packed once for all steps, in panels of a vector's columns, which are read in the order in which they lie.
+// The kernel is packed once for all steps, in panels of a vector's columns, read in the order in which they lie.
 #pragma once
 
 #include <vector>
 
+#include "tiles.h"
 #include "vectors.h"
-
-#if defined(__AMX_BF16__) && defined(__AVX512F__) && defined(__linux__)
-#define TEXTSEQ_TILES 1
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 
 namespace textseq {
 
@@ -67,7 +62,9 @@ void multiply_pair_of_rows(const Factors<float>& f, const float* other, Vector* 
 
 // float32. A panel is `columns` rows of a vector's numbers.
 struct Float32 {
-  using Number = float;
+  using Number = float;   // of panels and factors
+  using Outcome = float;  // of what is handed on in the operands' type
+  static constexpr int kParts = 1;  // numbers for each of theirs
   static constexpr int64_t kMultiple = kWidth;
 #if defined(__AVX512F__)
   static constexpr int kRows = 20, kRowsOfPair = 12;
@@ -80,6 +77,9 @@ struct Float32 {
     write(panel + k * kWidth, row, kWidth);
     write(panel + (k + 1) * kWidth, next, kWidth);
   }
+
+  // Puts a vector's numbers into a factor's row of `columns`.
+  static void put(float* row, int64_t column, int64_t, Vector values) { write(row + column, values, kWidth); }
 
   template <int R = kRows>
   static void multiply(int rows, const Factors<float>& f, Vector* out) {
@@ -107,62 +107,36 @@ struct Float32 {
 };
 
 #if defined(TEXTSEQ_TILES)
-// bfloat16, summed in float32, by tiles of 16 rows and 32 columns. A panel is pairs of rows, column by column.
-struct BFloat16 {
+// By tiles of 16 rows and 32 columns, summed in float32: numbers of bfloat16, or of float32 as three parts each
+// (split_panels.h). A panel is blocks of 32 rows: of each part, pairs of rows, column by column.
+template <typename T>
+struct Tiled {
   using Number = uint16_t;
+  using Outcome = T;
+  static constexpr int kParts = sizeof(T) == 4 ? 3 : 1;
   static constexpr int64_t kMultiple = 32;
   static constexpr int kRows = 32, kRowsOfPair = 32;
 
   static void pack(uint16_t* panel, int64_t k, Vector row, Vector next) {
-    const Bits pairs = __builtin_convertvector(rounded(row), Bits) | __builtin_convertvector(rounded(next), Bits) << 16;
-    std::memcpy(panel + k * kWidth, &pairs, sizeof(pairs));
-  }
-
-  struct Shape {
-    uint8_t palette = 1, start = 0, reserved[14] = {};
-    uint16_t bytes[16] = {};
-    uint8_t rows[16] = {};
-  };
-
-  // Tiles 0 to 3 hold sums, 4 and 5 rows of the left factor, in two halves, 6 and 7 panels.
-  static void shape_tiles(int rows) {
-    if (shaped() == rows) return;
-    shaped() = rows;
-    Shape shape;
-    const int first = (rows + 1) / 2, second = rows - first;
-    for (int tile = 0; tile < 8; ++tile) {
-      shape.bytes[tile] = 64;
-      shape.rows[tile] = tile >= 6 ? 16 : tile % 2 == 0 ? first : second > 0 ? second : 1;
-    }
-    _tile_loadconfig(&shape);
-  }
-
-  // Called when a thread comes to a loop and when it goes: it leaves the thread's tiles shaped as they were.
-  static void attend(bool comes) {
-    static thread_local Shape before;
-    shaped() = 0;
-    if (comes) {
-      _tile_storeconfig(&before);
-    } else if (before.palette) {
-      _tile_loadconfig(&before);
-    } else {
-      _tile_release();
+    uint16_t* to = panel + k / 32 * kParts * kTile + k % 32 * kWidth;
+    for (int part = 0; part < kParts; ++part, to += kTile) {
+      const Bits pairs =
+          __builtin_convertvector(take_part(row), Bits) | __builtin_convertvector(take_part(next), Bits) << 16;
+      std::memcpy(to, &pairs, sizeof(pairs));
     }
   }
 
-  // For how many rows this thread's tiles are shaped.
-  static int& shaped() {
-    static thread_local int rows = 0;
-    return rows;
+  static void put(uint16_t* row, int64_t column, int64_t columns, Vector values) {
+    for (int part = 0; part < kParts; ++part, row += columns) {
+      const Halves halves = take_part(values);
+      std::memcpy(row + column, &halves, sizeof(halves));
+    }
   }
 
-  static bool usable() {
-    constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM of Linux's arch_prctl
-    return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
-  }
+  static void attend(bool comes) { Tiles::attend(comes); }
 
   static void multiply(int rows, const Factors<uint16_t>& f, Vector* out) {
-    by_tiles<false>(rows, f, nullptr, out, nullptr);
+    by_tiles<false>(rows, f, f.panel, out, out);
   }
 
   static void multiply_pair(int rows, const Factors<uint16_t>& f, const uint16_t* other, Vector* out,
@@ -171,30 +145,65 @@ struct BFloat16 {
   }
 
  private:
+  static constexpr int64_t kTile = 512, kSoon = 3 * kParts * kTile;  // asked for before it is read
+
+  static Halves take_part(Vector& values) {
+    const Halves part = rounded(values);
+    values -= (Vector)(__builtin_convertvector(part, Bits) << 16);
+    return part;
+  }
+
   template <bool kPair>
   static void by_tiles(int rows, const Factors<uint16_t>& f, const uint16_t* other, Vector* out, Vector* out_other) {
-    shape_tiles(rows);
+    Tiles::shape(rows);
     const int first = (rows + 1) / 2;
     const uint16_t *upper = f.rows, *lower = rows > 1 ? f.rows + first * f.stride : f.rows, *panel = f.panel;
-    const int64_t bytes = 2 * f.stride;
+    const auto take_left = [&](int part) {
+      _tile_loadd(4, upper + part * f.columns, 2 * f.stride);
+      _tile_loadd(5, lower + part * f.columns, 2 * f.stride);
+    };
+    const auto take_right = [&](int part) {
+      _tile_loadd(6, panel + part * kTile, 64);
+      if constexpr (kPair) _tile_loadd(7, other + part * kTile, 64);
+    };
+    const auto ask = [&](int sixth) {  // of a later block's parts, which are far away
+      for (int64_t i = sixth * kTile / 2; i < (sixth + 1) * kTile / 2; i += 32) {
+        __builtin_prefetch(panel + kSoon + i);
+        if constexpr (kPair) __builtin_prefetch(other + kSoon + i);
+      }
+    };
+    Tiles::written();
     _tile_zero(0);
     _tile_zero(1);
-    if constexpr (kPair) {
-      _tile_zero(2);
-      _tile_zero(3);
-    }
-    for (int64_t k = 0; k < f.columns; k += 32, panel += 512) {
-      _tile_loadd(4, upper + k, bytes);
-      _tile_loadd(6, panel, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_loadd(5, lower + k, bytes);
-      _tile_dpbf16ps(1, 5, 6);
-      if constexpr (kPair) {
-        _tile_loadd(7, other, 64);
-        _tile_dpbf16ps(2, 4, 7);
-        _tile_dpbf16ps(3, 5, 7);
-        other += 512;
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t k = 0; k < f.columns; k += 32, upper += 32, lower += 32) {
+      if constexpr (kParts == 3) {  // the smallest of the six products first
+        take_left(2);
+        take_right(0);
+        ask(0);
+        multiply_tiles<kPair>();
+        take_left(1);
+        ask(1);
+        multiply_tiles<kPair>();
+        take_right(1);
+        ask(2);
+        multiply_tiles<kPair>();
+        take_left(0);
+        ask(3);
+        multiply_tiles<kPair>();
+        take_right(2);
+        ask(4);
+        multiply_tiles<kPair>();
+        take_right(0);
+        ask(5);
+      } else {
+        take_left(0);
+        take_right(0);
       }
+      multiply_tiles<kPair>();
+      panel += kParts * kTile;
+      other += kParts * kTile;
     }
     _tile_stored(0, out, 64);
     if (rows > 1) _tile_stored(1, out + first, 64);
@@ -203,7 +212,20 @@ struct BFloat16 {
       if (rows > 1) _tile_stored(3, out_other + first, 64);
     }
   }
+
+  template <bool kPair>
+  static void multiply_tiles() {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 5, 6);
+    if constexpr (kPair) {
+      _tile_dpbf16ps(2, 4, 7);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+  }
 };
+
+using BFloat16 = Tiled<uint16_t>;
+using SplitFloat32 = Tiled<float>;
 #endif
 
 }  // namespace textseq

@@ -1,4 +1,4 @@
-// Loops and softmax as calls that XLA makes for JAX.
+// Loops, softmax and products as calls that XLA makes for JAX.
 #include "xla/ffi/api/ffi.h"
 
 #include "recurrence.h"
@@ -8,7 +8,6 @@ namespace {
 
 namespace ffi = xla::ffi;
 using textseq::Back;
-using textseq::Float32;
 using textseq::Forwards;
 using In = ffi::AnyBuffer;
 using Out = ffi::Result<ffi::AnyBuffer>;
@@ -27,7 +26,7 @@ void read_given(textseq::Given& given, bool reverse, bool masked, bool dropped, 
   given.c = floats(c);
 }
 
-template <typename Operand>
+template <bool kOf16Bits>
 ffi::Error forwards(In projected, In bias, In recurrent, In mask, In drop, In h, In c, Out outputs, Out entering,
                     Out cells, Out saved, int32_t cell, bool reverse, bool masked, bool dropped) {
   Forwards given;
@@ -41,11 +40,11 @@ ffi::Error forwards(In projected, In bias, In recurrent, In mask, In drop, In h,
   given.entering = entering->untyped_data();
   given.cells = floats(cells);
   given.saved = floats(saved);
-  textseq::run<Operand>(cell, given);
+  textseq::run<kOf16Bits>(cell, given);
   return ffi::Error::Success();
 }
 
-template <typename Operand>
+template <bool kOf16Bits>
 ffi::Error back(In d_outputs, In d_last_h, In d_last_c, In outputs, In cells, In saved, In recurrent, In mask, In drop,
                 In h, In c, Out d_gates, Out d_recurrent, Out d_bias, Out d_h, Out d_c, int32_t cell, bool reverse,
                 bool masked, bool dropped) {
@@ -64,7 +63,7 @@ ffi::Error back(In d_outputs, In d_last_h, In d_last_c, In outputs, In cells, In
   given.d_bias = floats(d_bias);
   given.d_h = floats(d_h);
   given.d_c = floats(d_c);
-  textseq::run<Operand>(cell, given);
+  textseq::run<kOf16Bits>(cell, given);
   return ffi::Error::Success();
 }
 
@@ -86,6 +85,22 @@ ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out lo
   given.d_bias = floats(d_bias);
   textseq::run(given);
   return ffi::Error::Success();
+}
+
+ffi::Error product(In first, In second, Out sums, bool first_turned, bool second_turned) {
+  const auto one = first.dimensions(), other = second.dimensions();
+  const textseq::Matrix a{floats(first), one[1], first_turned}, b{floats(second), other[1], second_turned};
+  const int64_t rows = one[first_turned ? 1 : 0], depth = one[first_turned ? 0 : 1];
+  if (depth != other[second_turned ? 1 : 0]) return ffi::Error::InvalidArgument(textseq::kNotAlike);
+  textseq::multiply(a, b, rows, other[second_turned ? 0 : 1], depth, floats(sums));
+  return ffi::Error::Success();
+}
+
+auto bound_product() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>()
+      .Attr<bool>("first_turned").Attr<bool>("second_turned");
 }
 
 auto bound_softmax() {
@@ -110,10 +125,11 @@ auto bound_back() {
 
 }  // namespace
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<Float32>, bound_forwards());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<Float32>, bound_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<false>, bound_forwards());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<false>, bound_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax, bound_softmax());
 #if defined(TEXTSEQ_TILES)
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<textseq::BFloat16>, bound_forwards());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<textseq::BFloat16>, bound_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<true>, bound_forwards());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<true>, bound_back());
 #endif

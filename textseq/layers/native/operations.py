@@ -18,6 +18,7 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_recurrence": True,
     "textseq_recurrence_back": True,
     "textseq_softmax": False,
+    "textseq_product": False,
 }
 
 _NARROWEST = 8  # numbers of a vector; with four of them nothing was measured on a processor that has no more
@@ -59,6 +60,11 @@ def call(
     return _loaded().call(name, tensors, returned, operands, attributes)
 
 
+def has_tiles() -> bool:
+    """Whether this processor multiplies tiles of bfloat16 (AMX), and the system lets it."""
+    return _loaded().of_16_bits
+
+
 def width() -> int:
     """Returns how many numbers a vector of this processor holds, by which what is handed on is laid out."""
     return _loaded().width
@@ -98,7 +104,8 @@ def _of_tensorflow(path: str) -> _Loaded:
         raise Unavailable(f"{path} cannot be loaded: {error}") from error
 
     def call(name: str, tensors: Any, returned: Any, operands: str, attributes: dict[str, Any]) -> tuple[Any, ...]:
-        made = tuple(getattr(module, name)(*tensors, T=operands, **attributes))
+        made = getattr(module, name)(*tensors, T=operands, **attributes)
+        made = (made,) if len(returned) == 1 else tuple(made)
         for tensor, (shape, _) in zip(made, returned, strict=True):
             tensor.set_shape(shape)
         return made

@@ -68,17 +68,18 @@ inline Vector chosen(bool real, Vector here, Vector elsewhere) { return real ? h
 template <typename Operand, int kCell>
 class ForwardLoop {
   using Number = typename Operand::Number;
+  using Outcome = typename Operand::Outcome;
   static constexpr int kGates = gates_of(kCell);
 
  public:
   explicit ForwardLoop(const Forwards& given)
       : p(given), rows_(given.batch, kGates > 1 ? Operand::kRowsOfPair : Operand::kRows) {
     columns_ = padded(p.width(), Operand::kMultiple);
-    stride_ = columns_ + 2 * kWidth;  // off the powers of two, whose rows would share their places in the cache
+    stride_ = Operand::kParts * columns_ + 2 * kWidth;  // off the powers of two, whose rows share places in the cache
   }
 
   void run() {
-    const Borrowed<Number> kernels(p.blocks() * kGates * kWidth * columns_), factors(2 * p.batch * stride_);
+    const Borrowed<Number> kernels(p.blocks() * kGates * panel_size()), factors(2 * p.batch * stride_);
     panels_ = kernels.get();
     entering_[0] = factors.zeroed();
     entering_[1] = entering_[0] + p.batch * stride_;
@@ -88,7 +89,8 @@ class ForwardLoop {
   }
 
  private:
-  Number* panel(int64_t block, int gate) const { return panels_ + (block * kGates + gate) * kWidth * columns_; }
+  Number* panel(int64_t block, int gate) const { return panels_ + (block * kGates + gate) * panel_size(); }
+  int64_t panel_size() const { return kWidth * columns_ * Operand::kParts; }
 
   void begin(int64_t block) {
     const int64_t first = block * kWidth, count = std::min(kWidth, p.units - first);
@@ -104,8 +106,8 @@ class ForwardLoop {
   void enter(int64_t step, int64_t row, int64_t first, int64_t count, Vector h) {
     if (step == p.time) return;
     if (p.drop) h *= read(p.drop + row * p.units + first, count);
-    write(entering_[step % 2] + row * stride_ + first, h, kWidth);
-    write((Number*)p.entering + (p.at(step) * p.batch + row) * p.units + first, h, count);
+    Operand::put(entering_[step % 2] + row * stride_, first, columns_, h);
+    write((Outcome*)p.entering + (p.at(step) * p.batch + row) * p.units + first, h, count);
   }
 
   void advance(int64_t step, int64_t block) {
@@ -186,16 +188,17 @@ class ForwardLoop {
 template <typename Operand, int kCell>
 class BackLoop {
   using Number = typename Operand::Number;
+  using Outcome = typename Operand::Outcome;
   static constexpr int kGates = gates_of(kCell);
 
  public:
   explicit BackLoop(const Back& given) : p(given), rows_(given.batch, Operand::kRowsOfPair) {
     columns_ = padded(kGates * p.width(), Operand::kMultiple);
-    stride_ = columns_ + 2 * kWidth;
+    stride_ = Operand::kParts * columns_ + 2 * kWidth;
   }
 
   void run() {
-    const Borrowed<Number> kernels(p.blocks() * kWidth * columns_), factors(2 * p.batch * stride_);
+    const Borrowed<Number> kernels(p.blocks() * panel_size()), factors(2 * p.batch * stride_);
     const Borrowed<float> sums((kGates + 1) * p.width());
     panels_ = kernels.get();
     factors_[0] = factors.zeroed();
@@ -221,7 +224,8 @@ class BackLoop {
   }
 
  private:
-  Number* panel(int64_t block) const { return panels_ + block * kWidth * columns_; }
+  Number* panel(int64_t block) const { return panels_ + block * panel_size(); }
+  int64_t panel_size() const { return kWidth * columns_ * Operand::kParts; }
 
   // Step `step` of the way back stands at this one of the way forwards.
   int64_t forward_step(int64_t step) const { return p.time - 1 - step; }
@@ -323,10 +327,10 @@ class BackLoop {
   void put(int64_t step, int64_t now, int64_t row, int64_t first, int64_t count, const Vector* d) {
     const int64_t line = (now * p.batch + row) * kGates * p.units + first;
     for (int gate = 0; gate < kGates; ++gate) {
-      write((Number*)p.d_gates + line + gate * p.units, d[gate], count);
+      write((Outcome*)p.d_gates + line + gate * p.units, d[gate], count);
       const Vector factor = kCell == kGRU && gate == 2 ? d[3] : d[gate];
-      if (kCell == kGRU) write((Number*)p.d_recurrent + line + gate * p.units, factor, count);
-      write(factors_[step % 2] + row * stride_ + gate * p.width() + first, factor, kWidth);
+      if (kCell == kGRU) write((Outcome*)p.d_recurrent + line + gate * p.units, factor, count);
+      Operand::put(factors_[step % 2] + row * stride_, gate * p.width() + first, columns_, factor);
     }
   }
 
@@ -338,17 +342,28 @@ class BackLoop {
 };
 
 template <typename Operand>
-void run(int cell, const Forwards& given) {
+void run_with(int cell, const Forwards& given) {
   if (cell == kLSTM) ForwardLoop<Operand, kLSTM>(given).run();
   if (cell == kGRU) ForwardLoop<Operand, kGRU>(given).run();
   if (cell == kRNN) ForwardLoop<Operand, kRNN>(given).run();
 }
 
 template <typename Operand>
-void run(int cell, const Back& given) {
+void run_with(int cell, const Back& given) {
   if (cell == kLSTM) BackLoop<Operand, kLSTM>(given).run();
   if (cell == kGRU) BackLoop<Operand, kGRU>(given).run();
   if (cell == kRNN) BackLoop<Operand, kRNN>(given).run();
+}
+
+// Runs a loop whose operands are float32, or bfloat16 where there are tiles for it.
+template <bool kOf16Bits, typename Given>
+void run(int cell, const Given& given) {
+#if defined(TEXTSEQ_TILES)
+  if (kOf16Bits) return run_with<BFloat16>(cell, given);
+  constexpr int64_t kNarrow = 128;  // units; with 64 tiles took 1.2 to 1.9 times as long as vectors
+  if (Tiles::usable() && given.units >= kNarrow) return run_with<SplitFloat32>(cell, given);
+#endif
+  run_with<Float32>(cell, given);
 }
 
 }  // namespace textseq
@@ -359,7 +374,7 @@ extern "C" int64_t textseq_width() { return textseq::kWidth; }
 // Whether factors of 16 bits are multiplied too; the library's own word on it.
 extern "C" bool textseq_multiplies_bfloat16() {
 #if defined(TEXTSEQ_TILES)
-  return textseq::BFloat16::usable();
+  return textseq::Tiles::usable();
 #else
   return false;
 #endif

@@ -68,21 +68,30 @@ struct Chunk {
 // The powers as the logits are made.
 struct Powers : Sums {
   const Chunk& chunk;
-  float* totals;  // (pieces, rows)
+  int64_t pieces = 0;
+  std::unique_ptr<Borrowed<float>> totals;  // (pieces, rows)
 
-  Powers(const Chunk& chunk, float* totals) : Sums(chunk.logits()), chunk(chunk), totals(totals) {}
+  explicit Powers(const Chunk& chunk) : Sums(chunk.logits()), chunk(chunk) {}
 
-  void expect(const Tile&) const {}
+  static int64_t few_pieces() { return 8; }  // by which `totals` are summed: of any number of threads the same
+
+  void begin(int64_t count) {
+    pieces = count;
+    totals = std::make_unique<Borrowed<float>>(pieces * chunk.rows);
+    totals->zeroed();
+  }
+
+  const float* place(const Tile&) const { return nullptr; }  // they go past the caches
 
   void take(int64_t piece, const Tile& tile) const {
     if (!tile.last) return Sums::take(piece, tile);
-    Vector sums[kTall] = {};
+    Vector sums[kMostTall] = {};
     each(tile, [&](int r, int64_t column, int64_t count, float* to, Vector sum) {
       const Vector powers = chunk.power(tile.row + r, column, count, sum + read(chunk.p.bias + column, count));
       sums[r] += powers;
       write_past(to, powers, count);
     });
-    for (int r = 0; r < tile.rows; ++r) totals[piece * chunk.rows + tile.row + r] += total(sums[r]);
+    for (int r = 0; r < tile.rows; ++r) totals->get()[piece * chunk.rows + tile.row + r] += total(sums[r]);
   }
 };
 
@@ -109,14 +118,14 @@ struct KernelGradient : Sums {
   explicit KernelGradient(const Chunk& chunk)
       : Sums{chunk.p.d_kernel, chunk.p.features, chunk.p.features, chunk.begin > 0}, chunk(chunk) {}
 
-  void expect(const Tile&) const {}  // to ask for what is written takes longer than it spares here
+  const float* place(const Tile&) const { return nullptr; }  // to ask for it takes longer than it spares here
 
-  void see(int64_t token, int64_t tokens, int64_t k, int64_t depth, const float* panel) const {
+  void see(int64_t token, int64_t tokens, int64_t k, int64_t depth, const float* values, int64_t apart) const {
     for (int64_t first = 0; first < tokens; first += kWidth) {
       const int64_t count = std::min(kWidth, tokens - first);
       Vector sums[4] = {};
       for (int64_t i = 0; i < depth; ++i) {
-        sums[i % 4] += read(panel + i * kTall + first, count) * chunk.scale.get()[k + i];
+        sums[i % 4] += read(values + i * apart + first, count) * chunk.scale.get()[k + i];
       }
       const Vector sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
       float* to = chunk.p.d_bias + token + first;
@@ -138,14 +147,11 @@ inline float over_targets(const Chunk& c) {
     c.reference.get()[row] = total(sum) + p.bias[c.target(row)];
   });
   const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
-  Powers use(c, nullptr);
-  Product<Powers> product(hidden, kernel, c.rows, p.vocabulary, p.features, use);
-  Borrowed<float> totals(product.pieces() * c.rows);
-  use.totals = totals.zeroed();
-  product.run();
+  Powers use(c);
+  multiply(hidden, kernel, c.rows, p.vocabulary, p.features, use);
   c.others.zeroed();
-  for (int64_t piece = 0; piece < product.pieces(); ++piece) {
-    for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += totals.get()[piece * c.rows + row];
+  for (int64_t piece = 0; piece < use.pieces; ++piece) {
+    for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += use.totals->get()[piece * c.rows + row];
   }
   return *std::max_element(c.others.get(), c.others.get() + c.rows);
 }

@@ -1,4 +1,4 @@
-// Loops and softmax as operations of TensorFlow, by its C interface.
+// Loops, softmax and products as operations of TensorFlow, by its C interface.
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
@@ -9,7 +9,6 @@
 namespace {
 
 using textseq::Back;
-using textseq::Float32;
 using textseq::Forwards;
 
 struct Kernel {
@@ -93,7 +92,7 @@ void read_given(Call& call, const Kernel& kernel, int index, textseq::Given& giv
   given.c = call.input(index + 4);
 }
 
-template <typename Operand, TF_DataType kType>
+template <TF_DataType kType>
 void forwards(void* kernel, TF_OpKernelContext* context) {
   const auto& how = *static_cast<Kernel*>(kernel);
   Call call(context);
@@ -109,10 +108,10 @@ void forwards(void* kernel, TF_OpKernelContext* context) {
   given.entering = call.output<void>(1, {time, batch, units}, kType);
   given.cells = call.output(2, {time, batch, how.cell == textseq::kLSTM ? units : 0});
   given.saved = call.output(3, {time, given.blocks(), batch, textseq::saved_of(how.cell) * textseq::kWidth});
-  if (call.good()) textseq::run<Operand>(how.cell, given);
+  if (call.good()) textseq::run<kType == TF_BFLOAT16>(how.cell, given);
 }
 
-template <typename Operand, TF_DataType kType>
+template <TF_DataType kType>
 void back(void* kernel, TF_OpKernelContext* context) {
   const auto& how = *static_cast<Kernel*>(kernel);
   Call call(context);
@@ -133,7 +132,7 @@ void back(void* kernel, TF_OpKernelContext* context) {
   given.d_bias = call.output(2, {rows, gates * units});
   given.d_h = call.output(3, {batch, units});
   given.d_c = call.output(4, {batch, how.cell == textseq::kLSTM ? units : 0});
-  if (call.good()) textseq::run<Operand>(how.cell, given);
+  if (call.good()) textseq::run<kType == TF_BFLOAT16>(how.cell, given);
 }
 
 void softmax(void*, TF_OpKernelContext* context) {
@@ -153,6 +152,36 @@ void softmax(void*, TF_OpKernelContext* context) {
   given.d_kernel = call.output(2, {given.vocabulary, given.features});
   given.d_bias = call.output(3, {given.vocabulary});
   if (call.good()) textseq::run(given);
+}
+
+struct Turned {
+  TF_Bool first, second;
+};
+
+void* create_product(TF_OpKernelConstruction* construction) {
+  auto* turned = new Turned();
+  TF_Status* status = TF_NewStatus();
+  TF_OpKernelConstruction_GetAttrBool(construction, "first_turned", &turned->first, status);
+  if (TF_GetCode(status) == TF_OK) {
+    TF_OpKernelConstruction_GetAttrBool(construction, "second_turned", &turned->second, status);
+  }
+  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return turned;
+}
+
+void destroy_product(void* turned) { delete static_cast<Turned*>(turned); }
+
+void product(void* kernel, TF_OpKernelContext* context) {
+  const auto& turned = *static_cast<Turned*>(kernel);
+  Call call(context);
+  const textseq::Matrix a{call.input(0), call.size(0, 1), (bool)turned.first};
+  const textseq::Matrix b{call.input(1), call.size(1, 1), (bool)turned.second};
+  const int64_t rows = call.size(0, turned.first ? 1 : 0), depth = call.size(0, turned.first ? 0 : 1);
+  const int64_t columns = call.size(1, turned.second ? 0 : 1);
+  if (call.good() && depth != call.size(1, turned.second ? 1 : 0)) call.refuse(textseq::kNotAlike);
+  float* sums = call.output(0, {rows, columns});
+  if (call.good()) textseq::multiply(a, b, rows, columns, depth, sums);
 }
 
 void shapes_unknown(TF_ShapeInferenceContext* context, TF_Status* status) {
@@ -195,13 +224,16 @@ const bool registered = [] {
          {"d_gates: T", "d_recurrent: T", "d_bias: float", "d_h: float", "d_c: float"}, how);
   define("TextseqSoftmax", {"hidden: float", "kernel: float", "bias: float", "targets: int32", "weights: float"},
          {"loss: float", "d_hidden: float", "d_kernel: float", "d_bias: float"}, {"T: {float}"});
+  define("TextseqProduct", {"a: float", "b: float"}, {"sums: float"},
+         {"T: {float}", "first_turned: bool", "second_turned: bool"});
+  provide("TextseqProduct", TF_FLOAT, &product, &create_product, &destroy_product);
   provide("TextseqSoftmax", TF_FLOAT, &softmax, &create_nothing, &destroy_nothing);
-  provide("TextseqRecurrence", TF_FLOAT, &forwards<Float32, TF_FLOAT>);
-  provide("TextseqRecurrenceBack", TF_FLOAT, &back<Float32, TF_FLOAT>);
+  provide("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);
+  provide("TextseqRecurrenceBack", TF_FLOAT, &back<TF_FLOAT>);
 #if defined(TEXTSEQ_TILES)
-  if (textseq::BFloat16::usable()) {
-    provide("TextseqRecurrence", TF_BFLOAT16, &forwards<textseq::BFloat16, TF_BFLOAT16>);
-    provide("TextseqRecurrenceBack", TF_BFLOAT16, &back<textseq::BFloat16, TF_BFLOAT16>);
+  if (textseq::Tiles::usable()) {
+    provide("TextseqRecurrence", TF_BFLOAT16, &forwards<TF_BFLOAT16>);
+    provide("TextseqRecurrenceBack", TF_BFLOAT16, &back<TF_BFLOAT16>);
   }
 #endif
   return true;

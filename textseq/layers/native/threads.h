@@ -154,6 +154,8 @@ class Helpers {
     return *helpers;
   }
 
+  int most() const { return processors_; }  // threads at once
+
   // Does `work(step, piece)` for all pieces of all steps; `attend` is told when a thread comes to it and when it goes.
   // Of some `operations` a piece, so few that it is over before anyone could help, the caller does all.
   void run(int steps, int pieces, double operations, std::function<void(int, int)> work, void (*attend)(bool)) {

@@ -1,0 +1,155 @@
+// Factors of large products by tiles of bfloat16 (AMX), as exact as float32.
+//
+// A number of float32 is the sum of three of bfloat16, of 8 binary digits each. Six of the nine products of two such
+// sums, added up in float32, leave out 2^-26 of the product at most; float32 itself rounds by 2^-24. After G. Henry,
+// P. Tang and A. Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
+// Computations", ARITH 2019, https://arxiv.org/abs/1904.06376. A factor that is infinite, or within a 256th of the
+// largest number, makes NaN.
+#pragma once
+
+#include "panels.h"
+#include "tiles.h"
+
+#if defined(TEXTSEQ_TILES)
+namespace textseq {
+
+// A panel is blocks of 32 numbers of 32 lines: of each part two tiles of 16 lines, in the order in which they are read.
+// Which numbers share a pair, here the 1st and the 17th and so on, is of no account; but both factors have to agree.
+struct SplitPanels {
+  using Number = uint16_t;
+  static constexpr int kTall = 32;
+  static constexpr int64_t kWide = 32, kParts = 3, kDeepMultiple = 32, kDeepest = 768, kShared = 1 << 19;
+  static constexpr int64_t kTallPanels = 8, kWidePanels = 8;
+
+  static void attend(bool comes) {
+    Tiles::attend(comes);
+    if (comes) Tiles::shape(32);
+  }
+
+  template <bool kLeft, typename See>
+  static void pack(const Lines& lines, int64_t depth, uint16_t* to, int64_t distance, const See& see) {
+    const auto block = [&](int64_t line, int64_t k) {
+      uint16_t* tile = to + line / 32 * distance + k / 32 * kBlock + line / 16 % 2 * kTile;
+      pack_block<kLeft>(lines, line, k, depth, tile, see);
+    };
+    const int64_t count = padded(lines.count, 32);
+    if (lines.along) {
+      for (int64_t line = 0; line < count; line += 16) {
+        for (int64_t k = 0; k < depth; k += 32) block(line, k);
+      }
+    } else {
+      for (int64_t k = 0; k < depth; k += 32) {
+        for (int64_t line = 0; line < count; line += 16) block(line, k);
+      }
+    }
+  }
+
+  static void sum(int rows, int64_t columns, const Pair<uint16_t>& pair, Vector (*out)[kVectors]) {
+    if (rows > 16) return columns > 16 ? sum<2, 2>(pair, out) : sum<2, 1>(pair, out);
+    columns > 16 ? sum<1, 2>(pair, out) : sum<1, 1>(pair, out);
+  }
+
+ private:
+  static constexpr int64_t kTile = 512, kPart = 2 * kTile, kBlock = kParts * kPart, kLine = 32;
+
+  template <bool kLeft, typename See>
+  static void pack_block(const Lines& lines, int64_t line, int64_t k, int64_t depth, uint16_t* to, const See& see) {
+    Vector halves[2][16];
+    const int64_t outer = lines.along ? line : k, outer_end = lines.along ? lines.count : depth;
+    const int64_t inner = lines.along ? k : line, inner_end = lines.along ? depth : lines.count;
+    for (int half = 0; half < 2; ++half) {
+      const int64_t from = outer + (lines.along ? 0 : 16 * half), at = inner + (lines.along ? 16 * half : 0);
+      const int64_t count = std::min<int64_t>(16, std::max<int64_t>(0, inner_end - at));
+      const float* start = lines.start + from * lines.stride + at;
+      for (int i = 0; i < 16; ++i, start += lines.stride) {
+        halves[half][i] = from + i < outer_end ? read(start, count) : Vector{};
+        if (!lines.along) __builtin_prefetch(start + 32 * lines.stride);
+      }
+      if (!lines.along && from < depth) {
+        see(line, std::min<int64_t>(16, lines.count - line), from, std::min<int64_t>(16, depth - from),
+            (const float*)halves[half], 16);
+      }
+      if (lines.along != kLeft) transpose(halves[half]);
+    }
+    for (int i = 0; i < 16; ++i) split<kLeft>(halves[0][i], halves[1][i], to + 32 * i);
+  }
+
+  // The three parts of numbers and of those that share their pairs. What is left after two has no more than 8 digits.
+  template <bool kLeft>
+  static void split(Vector low, Vector high, uint16_t* to) {
+    for (int part = 0; part < kParts; ++part) {
+      const Bits first = part < 2 ? ((Bits)low + 0x8000u) & 0xFFFF0000u : (Bits)low;
+      const Bits second = part < 2 ? ((Bits)high + 0x8000u) & 0xFFFF0000u : (Bits)high & 0xFFFF0000u;
+      const Bits pairs = first >> 16 | second;
+      std::memcpy(to + (kLeft ? kParts - 1 - part : part) * kPart, &pairs, sizeof(pairs));
+      low -= (Vector)first;
+      high -= (Vector)second;
+    }
+  }
+
+  // The sums of two or four tiles' products with two or one.
+  template <int kRows, int kColumns>
+  static void multiply() {
+    _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kColumns > 1) _tile_dpbf16ps(2, 4, 7);
+    if constexpr (kRows > 1) _tile_dpbf16ps(1, 5, 6);
+    if constexpr (kRows > 1 && kColumns > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+
+  // The smallest of the six products first. Each sixth of a block asks for a sixth of the next.
+  template <int kRows, int kColumns>
+  static void sum(const Pair<uint16_t>& pair, Vector (*out)[kVectors]) {
+    const uint16_t *left = pair.left, *right = pair.right, *next = pair.next;
+    const auto ask = [&](int sixth) {
+      for (int64_t i = sixth * kTile; i < (sixth + 1) * kTile; i += kLine) {
+        __builtin_prefetch(left + kBlock + i);
+        __builtin_prefetch(right + kBlock + i);
+      }
+    };
+    const auto take_left = [&](int part) {
+      _tile_loadd(4, left + (kParts - 1 - part) * kPart, 64);
+      if constexpr (kRows > 1) _tile_loadd(5, left + (kParts - 1 - part) * kPart + kTile, 64);
+    };
+    const auto take_right = [&](int part) {
+      _tile_loadd(6, right + part * kPart, 64);
+      if constexpr (kColumns > 1) _tile_loadd(7, right + part * kPart + kTile, 64);
+    };
+    Tiles::written();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    const int64_t rows = 32 * 32 / std::max<int64_t>(1, pair.depth) + 1;  // of the sums, asked for with each block
+    for (int64_t k = 0; k < pair.depth; k += 32, left += kBlock, right += kBlock, next += pair.some) {
+      for (int64_t i = 0; i < pair.some; i += kLine) __builtin_prefetch(next + i, 0, 2);
+      pair.ask(k / 32 * rows, std::min<int64_t>((k / 32 + 1) * rows, 16 * kRows));
+      take_left(2);
+      take_right(0);
+      ask(0);
+      multiply<kRows, kColumns>();
+      take_left(1);
+      ask(1);
+      multiply<kRows, kColumns>();
+      take_right(1);
+      ask(2);
+      multiply<kRows, kColumns>();
+      take_left(0);
+      ask(3);
+      multiply<kRows, kColumns>();
+      take_right(0);
+      ask(4);
+      multiply<kRows, kColumns>();
+      take_right(2);
+      ask(5);
+      multiply<kRows, kColumns>();
+    }
+    constexpr int64_t kApart = kVectors * sizeof(Vector);
+    _tile_stored(0, &out[0][0], kApart);
+    if constexpr (kColumns > 1) _tile_stored(2, &out[0][1], kApart);
+    if constexpr (kRows > 1) _tile_stored(1, &out[16][0], kApart);
+    if constexpr (kRows > 1 && kColumns > 1) _tile_stored(3, &out[16][1], kApart);
+  }
+};
+
+}  // namespace textseq
+#endif

@@ -29,10 +29,11 @@ _PROBE = (
     "import json, sys, keras; from textseq.layers.recurrence.cudnn import refusal; "
     "from textseq.layers.native.operations import refusal as loops; "
     "from textseq.layers.native.products import refusal as dense; "
-    "from textseq.layers.softmax.native import refusal as softmax; "
+    "from textseq.layers.native.operations import wide_refusal as wide; "
     "from textseq.training.compiling import native_line; "
     "devices = [str(device) for device in keras.distribution.list_devices()] or ['cpu']; "
-    "line = native_line({'recurrent loops': loops(), 'softmax': softmax(), 'dense layers': dense()}); "
+    "of_all = {'recurrent loops': loops(), 'attention': wide(), 'softmax': wide(), 'dense layers': dense()}; "
+    "line = native_line(of_all); "
     "sys.stdout.write(json.dumps({'devices': devices, 'refusal': refusal('lstm'), 'native': line}))"
 )
 

@@ -14,10 +14,10 @@ from textseq.layers.dense import Dense
 from textseq.layers.device import has_gpu
 from textseq.layers.native.library import has_to_compile
 from textseq.layers.native.operations import refusal as native_refusal
+from textseq.layers.native.operations import wide_refusal
 from textseq.layers.native.products import refusal as product_refusal
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
-from textseq.layers.softmax.native import refusal as softmax_refusal
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def take_native_loops(
         (name, own_refusal, [layer for layer in layers if isinstance(layer, kind)])
         for name, own_refusal, kind in (
             ("recurrent loops", native_refusal, RecurrentLayer),
-            ("softmax", softmax_refusal, FullSoftmax | AdaptiveSoftmax),
+            ("attention", wide_refusal, SelfAttention),
+            ("softmax", wide_refusal, FullSoftmax | AdaptiveSoftmax),
             ("dense layers", product_refusal, Dense),
         )
     ]
@@ -131,9 +132,10 @@ def native_line(refusals: dict[str, str | None]) -> str:
     backend = "JAX" if keras.backend.backend() == "jax" else "TensorFlow"
     said = []
     for reason in dict.fromkeys(refusals.values()):
-        names = " and ".join(name for name, own in refusals.items() if own == reason)
+        *names, last = (name for name, own in refusals.items() if own == reason)
+        together = f"{', '.join(names)} and {last}" if names else last
         how = "compiled for this processor"
-        said.append(f"{names} {how}" if reason is None else f"{names} by {backend}, not {how}: {reason}")
+        said.append(f"{together} {how}" if reason is None else f"{together} by {backend}, not {how}: {reason}")
     line = "; ".join(said)
     return line[0].upper() + line[1:]
 

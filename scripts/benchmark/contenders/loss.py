@@ -12,8 +12,8 @@ from keras import ops
 
 from benchmark.batches import token_ids
 from benchmark.specification import Contender, Model
+from textseq.layers.native.operations import wide_refusal as refusal
 from textseq.layers.softmax import AdaptiveSoftmax, weighted_softmax_cross_entropy
-from textseq.layers.softmax.native import refusal
 
 Arrays = tuple[Any, ...]  # hidden (rows, features), table (vocabulary, features), bias (vocabulary,)
 

@@ -143,7 +143,7 @@ def test_outside_training_a_dense_layer_is_the_backends(monkeypatch: pytest.Monk
 
 
 def test_who_has_no_tiles_or_other_factors_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert products.refusal("bfloat16") == "they take float32, not bfloat16 (training.precision)"
+    assert products.refusal("bfloat16") == "it takes float32, not bfloat16 (training.precision)"
     monkeypatch.setattr(operations, "refusal", lambda operands: None)
     monkeypatch.setattr(operations, "has_tiles", lambda: False)
     assert products.refusal() == "this processor multiplies no tiles (AMX), without which they are no faster"

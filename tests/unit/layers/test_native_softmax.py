@@ -11,8 +11,8 @@ import pytest
 from keras import ops
 
 from textseq.layers.native import operations
+from textseq.layers.native.operations import wide_refusal as refusal
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax, weighted_softmax_cross_entropy
-from textseq.layers.softmax.native import refusal
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
 TENSORFLOW = keras.backend.backend() == "tensorflow"

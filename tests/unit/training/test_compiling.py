@@ -47,6 +47,18 @@ def config(**training: Any) -> RunConfig:
     )
 
 
+def allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has all be compiled that takes float32, and loops in any type, whatever this machine has."""
+    monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+    for name in ("wide_refusal", "product_refusal"):
+        own = getattr(compiling, name)
+
+        def refusal(operands: str, own: Any = own) -> str | None:
+            return None if operands == "float32" else own(operands)
+
+        monkeypatch.setattr(compiling, name, refusal)
+
+
 @pytest.mark.parametrize(
     ("encoder", "training", "fixed", "jit", "reason"),
     [
@@ -109,7 +121,7 @@ class TestNativeLoops:
         return line, [layer for layer in one._flatten_layers() if isinstance(layer, kinds)], said
 
     def test_they_are_taken_where_there_are_any(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        allow(monkeypatch)
         monkeypatch.setattr(compiling, "has_to_compile", lambda backend: True)
         line, layers, said = self.lines()
         assert line == "Recurrent loops and softmax compiled for this processor"
@@ -140,21 +152,20 @@ class TestNativeLoops:
             self.lines(native_loops=True)
 
     def test_of_what_a_model_does_not_have_nothing_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
-        monkeypatch.setattr(compiling, "product_refusal", lambda operands: None)
+        allow(monkeypatch)
         line, layers, _ = self.lines(encoder="transformer")
-        assert line == "Softmax and dense layers compiled for this processor"
+        assert line == "Attention, softmax and dense layers compiled for this processor"
         assert len(layers) == 1
         assert take_native_loops(config(), keras.Sequential([keras.layers.Dense(1)]), None, jit=False) is None
 
     def test_without_tiles_dense_layers_are_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        allow(monkeypatch)
         monkeypatch.setattr(compiling, "product_refusal", lambda operands: "no tiles")
         one = model("transformer")
         line = take_native_loops(config(), one, None, jit=False)
         assert line is not None
         assert line.split("; ") == [
-            "Softmax compiled for this processor",
+            "Attention and softmax compiled for this processor",
             "dense layers by TensorFlow, not compiled for this processor: no tiles",
         ]
         dense = [layer for layer in one._flatten_layers() if isinstance(layer, Dense)]
@@ -162,7 +173,7 @@ class TestNativeLoops:
         assert all(layer.native_refusal == "no tiles" for layer in dense)
 
     def test_in_bfloat16_the_softmax_stays_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+        allow(monkeypatch)
         keras.config.set_dtype_policy("mixed_bfloat16")
         try:
             line, layers, _ = self.lines(native_loops=True)

@@ -15,6 +15,7 @@ from keras import ops
 import textseq.layers.attention.cache as cache
 from textseq.layers.attention.fused import can_fuse, fused_attention
 from textseq.layers.attention.heads import split_heads, suits, turned_heads
+from textseq.layers.attention.native import native_attention
 from textseq.layers.attention.rotary import angles, rotate
 from textseq.layers.dense import Dense
 from textseq.layers.masked_softmax import softmax
@@ -38,6 +39,9 @@ class SelfAttention(keras.layers.Layer):
         dropout: Fraction of the attention weights dropped in training.
         initializer_scale: Multiplies the spread of the output projection's first weights.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Attributes:
+        native_refusal: Why training does not use what is compiled for this processor; None where it does.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class SelfAttention(keras.layers.Layer):
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
+        self.native_refusal: str | None = "training did not ask for it"
         self.units, self.heads, self.kv_heads = units, heads, kv_heads
         self.causal, self.context, self.width = causal, context, units // heads
         spread = keras.initializers.VarianceScaling(initializer_scale**2, "fan_avg", "uniform")
@@ -89,8 +94,12 @@ class SelfAttention(keras.layers.Layer):
         """
         projected = self.projection(inputs)
         steps = self._places(real, inputs)  # of the new steps: 0 for the first
-        if state is None and not return_state and suits(projected, training):
-            heads = turned_heads(projected, self.heads, self.kv_heads, angles(steps, self.width))
+        alone, turns = state is None and not return_state, angles(steps, self.width)
+        if alone and self._runs_natively(inputs.shape[1], real, training):
+            mixed = native_attention(projected, self.heads, turns, real, causal=self.causal)
+            return self.output_projection(mixed), None
+        if alone and suits(projected, training):
+            heads = turned_heads(projected, self.heads, self.kv_heads, turns)
             return self.output_projection(self._mix(*heads, self._hidden(steps, steps, real), training)), None
         queries, keys, values = split_heads(projected, self.heads, self.kv_heads)
         after = None
@@ -110,7 +119,7 @@ class SelfAttention(keras.layers.Layer):
             counted = ops.concatenate([was_written, new], 1)
             keys = ops.concatenate([ops.cast(state[0], keys.dtype), keys], 2)
             values = ops.concatenate([ops.cast(state[1], values.dtype), values], 2)
-        queries = rotate(queries, angles(steps, self.width), self.width**-0.5, training=training)
+        queries = rotate(queries, turns, self.width**-0.5, training=training)
         keys = rotate(ops.cast(keys, self.compute_dtype), angles(seen, self.width), training=training)
         values = ops.cast(values, self.compute_dtype)
         if state is None and real is None and self._fuses(inputs.shape[1], training):
@@ -156,6 +165,12 @@ class SelfAttention(keras.layers.Layer):
         if time is None or (self.causal and time > self.context) or (training and self.dropout.rate):
             return False
         return can_fuse(self.compute_dtype, time) and not observed()
+
+    def _runs_natively(self, time: int | None, real: Any, training: Any) -> bool:
+        """Returns whether all is done by what is compiled for this processor, which knows no dropout and no window."""
+        if self.native_refusal is not None or not training or self.dropout.rate or observed():
+            return False
+        return not self.causal or (real is None and time is not None and time <= self.context)
 
     def _mix(self, queries: Any, keys: Any, values: Any, hidden: Any, training: Any) -> Any:
         """Returns the values' mixtures. `(batch, queries, units)`."""

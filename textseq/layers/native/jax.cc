@@ -1,6 +1,7 @@
-// Loops, softmax and products as calls that XLA makes for JAX.
+// Loops, softmax, products and attention as calls that XLA makes for JAX.
 #include "xla/ffi/api/ffi.h"
 
+#include "attention.h"
 #include "recurrence.h"
 #include "softmax.h"
 
@@ -96,6 +97,58 @@ ffi::Error product(In first, In second, Out sums, bool first_turned, bool second
   return ffi::Error::Success();
 }
 
+// Returns what both ways are given.
+textseq::Attention attention_of(In projected, In cos, In sin, In mask, int32_t heads, bool causal, bool masked) {
+  const auto sizes = projected.dimensions();
+  textseq::Attention given;
+  given.batch = sizes[0];
+  given.time = sizes[1];
+  given.heads = heads;
+  given.turns = cos.dimensions()[0];
+  given.width = 2 * cos.dimensions()[2];
+  given.kv_heads = (sizes[2] / given.width - heads) / 2;
+  given.causal = causal;
+  given.mask = masked ? static_cast<const uint8_t*>(mask.untyped_data()) : nullptr;
+  given.projected = floats(projected);
+  given.cos = floats(cos);
+  given.sin = floats(sin);
+  return given;
+}
+
+ffi::Error attention(In projected, In cos, In sin, In mask, Out mixed, Out sums, int32_t heads, bool causal,
+                     bool masked) {
+  textseq::Attention given = attention_of(projected, cos, sin, mask, heads, causal, masked);
+  given.mixed = floats(mixed);
+  given.sums = floats(sums);
+  textseq::run(given, false);
+  return ffi::Error::Success();
+}
+
+ffi::Error attention_back(In projected, In cos, In sin, In mask, In mixed, In sums, In d_mixed, Out d_projected,
+                          int32_t heads, bool causal, bool masked) {
+  textseq::Attention given = attention_of(projected, cos, sin, mask, heads, causal, masked);
+  given.mixed = const_cast<float*>(floats(mixed));
+  given.sums = const_cast<float*>(floats(sums));
+  given.d_mixed = floats(d_mixed);
+  given.d_projected = floats(d_projected);
+  textseq::run(given, true);
+  return ffi::Error::Success();
+}
+
+auto bound_attention() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+      .Attr<int32_t>("heads").Attr<bool>("causal").Attr<bool>("masked");
+}
+
+auto bound_attention_back() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>()
+      .Attr<int32_t>("heads").Attr<bool>("causal").Attr<bool>("masked");
+}
+
 auto bound_product() {
   return ffi::Ffi::Bind()
       .Arg<In>().Arg<In>()
@@ -127,6 +180,8 @@ auto bound_back() {
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<false>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<false>, bound_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_float32, attention, bound_attention());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_back_float32, attention_back, bound_attention_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax, bound_softmax());
 #if defined(TEXTSEQ_TILES)

@@ -19,9 +19,12 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_recurrence_back": True,
     "textseq_softmax": False,
     "textseq_product": False,
+    "textseq_attention": False,
+    "textseq_attention_back": False,
 }
 
 _NARROWEST = 8  # numbers of a vector; with four of them nothing was measured on a processor that has no more
+_WIDE = 16  # of those that softmax and attention take; with 8 a softmax took 1.04 to 1.07 times as long as TensorFlow's
 
 
 def refusal(operands: str = "float32") -> str | None:
@@ -43,6 +46,16 @@ def refusal(operands: str = "float32") -> str | None:
     if operands == "bfloat16" and not loaded.of_16_bits:
         return "this processor multiplies no tiles of bfloat16 (AMX)"
     return None
+
+
+def wide_refusal(operands: str = "float32") -> str | None:
+    """Returns the same of what is for float32 and vectors of 512 bits only."""
+    if operands == "bfloat16":
+        return "it takes float32, not bfloat16 (training.precision)"
+    reason = refusal(operands)
+    if reason is None and width() < _WIDE:
+        return "without vectors of 512 bits (AVX-512) it would take longer"
+    return reason
 
 
 def call(

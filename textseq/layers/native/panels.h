@@ -57,7 +57,8 @@ struct FloatPanels {
 
   static void attend(bool) {}
 
-  // Packs into panels `distance` apart; `see(line, lines, k, depth, values, apart)` is shown lines that lie side by side.
+  // Packs into panels `distance` apart. Lines that lie side by side are shown to `see(line, lines, k, depth, values,
+  // apart)`.
   template <bool kLeft, typename See>
   static void pack(const Lines& lines, int64_t depth, float* to, int64_t distance, const See& see) {
     constexpr int64_t kLines = kLeft ? kTall : kWide;

@@ -16,7 +16,7 @@ def refusal(operands: str = "float32") -> str | None:
         operands: Data type of the factors.
     """
     if operands != "float32":
-        return f"they take float32, not {operands} (training.precision)"
+        return f"it takes float32, not {operands} (training.precision)"
     reason = operations.refusal(operands)
     if reason is None and not operations.has_tiles():
         return "this processor multiplies no tiles (AMX), without which they are no faster"

@@ -1,8 +1,9 @@
-// Loops, softmax and products as operations of TensorFlow, by its C interface.
+// Loops, softmax, products and attention as operations of TensorFlow, by its C interface.
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
 
+#include "attention.h"
 #include "recurrence.h"
 #include "softmax.h"
 
@@ -184,6 +185,63 @@ void product(void* kernel, TF_OpKernelContext* context) {
   if (call.good()) textseq::multiply(a, b, rows, columns, depth, sums);
 }
 
+struct Seeing {
+  int32_t heads;
+  TF_Bool causal, masked;
+};
+
+void* create_attention(TF_OpKernelConstruction* construction) {
+  auto* how = new Seeing();
+  TF_Status* status = TF_NewStatus();
+  TF_OpKernelConstruction_GetAttrInt32(construction, "heads", &how->heads, status);
+  if (TF_GetCode(status) == TF_OK) {
+    TF_OpKernelConstruction_GetAttrBool(construction, "causal", &how->causal, status);
+  }
+  if (TF_GetCode(status) == TF_OK) {
+    TF_OpKernelConstruction_GetAttrBool(construction, "masked", &how->masked, status);
+  }
+  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return how;
+}
+
+void destroy_attention(void* how) { delete static_cast<Seeing*>(how); }
+
+// Reads what both ways are given.
+void read_attention(Call& call, const Seeing& how, textseq::Attention& given) {
+  given.projected = call.input(0);
+  given.batch = call.size(0, 0);
+  given.time = call.size(0, 1);
+  given.cos = call.input(1);
+  given.turns = call.size(1, 0);
+  given.width = 2 * call.size(1, 2);
+  given.sin = call.input(2);
+  given.heads = how.heads;
+  given.kv_heads = call.good() ? (call.size(0, 2) / given.width - how.heads) / 2 : 0;
+  given.causal = how.causal;
+  given.mask = how.masked ? call.input<uint8_t>(3) : nullptr;
+}
+
+void attention(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::Attention given;
+  read_attention(call, *static_cast<Seeing*>(kernel), given);
+  given.mixed = call.output(0, {given.batch, given.time, given.heads * given.width});
+  given.sums = call.output(1, {given.batch, given.heads, given.time});
+  if (call.good()) textseq::run(given, false);
+}
+
+void attention_back(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::Attention given;
+  read_attention(call, *static_cast<Seeing*>(kernel), given);
+  given.mixed = call.input(4);
+  given.sums = call.input(5);
+  given.d_mixed = call.input(6);
+  given.d_projected = call.output(0, {given.batch, given.time, given.columns()});
+  if (call.good()) textseq::run(given, true);
+}
+
 void shapes_unknown(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
@@ -227,6 +285,15 @@ const bool registered = [] {
   define("TextseqProduct", {"a: float", "b: float"}, {"sums: float"},
          {"T: {float}", "first_turned: bool", "second_turned: bool"});
   provide("TextseqProduct", TF_FLOAT, &product, &create_product, &destroy_product);
+  const std::vector<const char*> seeing = {"T: {float}", "heads: int", "causal: bool", "masked: bool"};
+  define("TextseqAttention", {"projected: float", "cos: float", "sin: float", "mask: bool"},
+         {"mixed: float", "sums: float"}, seeing);
+  define("TextseqAttentionBack",
+         {"projected: float", "cos: float", "sin: float", "mask: bool", "mixed: float", "sums: float",
+          "d_mixed: float"},
+         {"d_projected: float"}, seeing);
+  provide("TextseqAttention", TF_FLOAT, &attention, &create_attention, &destroy_attention);
+  provide("TextseqAttentionBack", TF_FLOAT, &attention_back, &create_attention, &destroy_attention);
   provide("TextseqSoftmax", TF_FLOAT, &softmax, &create_nothing, &destroy_nothing);
   provide("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);
   provide("TextseqRecurrenceBack", TF_FLOAT, &back<TF_FLOAT>);

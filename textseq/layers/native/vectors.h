@@ -134,6 +134,18 @@ inline float total(Vector values) {
   return values[0];
 }
 
+// The highest of a vector's first `count` numbers, by halves.
+inline float highest(Vector values, int64_t count) {
+#if defined(__AVX512F__)
+  return _mm512_mask_reduce_max_ps((__mmask16)((1u << count) - 1), (__m512)values);
+#endif
+  for (int64_t i = count; i < kWidth; ++i) values[i] = values[0];
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) values[i] = values[i] > values[i + half] ? values[i] : values[i + half];
+  }
+  return values[0];
+}
+
 // The numbers of a whose place has not the bit `kApart`, and beside each b's of the same place; or those that have it,
 // each behind a's.
 template <int kApart, bool kHigh, int... kPlaces>

@@ -9,22 +9,6 @@ from keras import ops
 from textseq.layers.native import operations
 from textseq.layers.upstream import scaled
 
-_WIDE = 16  # numbers of a vector; with 8 of them it took 1.04 to 1.07 times as long as TensorFlow
-
-
-def refusal(operands: str = "float32") -> str | None:
-    """Returns why the loss is not what is compiled for this processor; None where it is.
-
-    Args:
-        operands: Data type of the products' factors.
-    """
-    if operands == "bfloat16":
-        return "it takes float32, not bfloat16 (training.precision)"
-    reason = operations.refusal(operands)
-    if reason is None and operations.width() < _WIDE:
-        return "without vectors of 512 bits (AVX-512) it would take longer"
-    return reason
-
 
 def native_loss(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
     """Returns what `weighted_softmax_cross_entropy` does; all of it is float32."""

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from textseq.layers.native import operations
 from textseq.layers.one_pass import compiled, narrowed, pays
 from textseq.layers.variables import as_tensor
 
@@ -18,17 +19,38 @@ class RMSNormalization(keras.layers.RMSNormalization):
 
     Args:
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Attributes:
+        native_refusal: Why training does not use what is compiled for this processor; None where it does.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(epsilon=_EPSILON, **kwargs)
+        self.native_refusal: str | None = "training did not ask for it"
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the inputs over the root of their mean square, scaled; of their shape."""
         scale = as_tensor(self.scale)
+        if training and self.native_refusal is None:
+            return ops.reshape(_natively(ops.reshape(inputs, (-1, inputs.shape[-1])), scale), ops.shape(inputs))
         if not (training and pays(inputs.shape)):
             return ops.rms_normalization(inputs, scale=scale, axis=-1, epsilon=_EPSILON)
         return _compiled(inputs, scale)
+
+
+@ops.custom_gradient
+def _natively(inputs: Any, scale: Any) -> Any:
+    """Returns the same of rows in float32."""
+    shape, of_scale = (tuple(inputs.shape), "float32"), (tuple(scale.shape), "float32")
+    outputs, roots = operations.call(
+        "textseq_normalized", (inputs, scale), [shape, (shape[0][:1], "float32")], "float32"
+    )
+
+    def backward(*args: Any, upstream: Any = None) -> Any:
+        tensors = (inputs, scale, roots, args[0] if upstream is None else upstream)
+        return operations.call("textseq_normalized_back", tensors, [shape, of_scale], "float32")
+
+    return outputs, backward
 
 
 def _compiled(inputs: Any, scale: Any) -> Any:

@@ -16,6 +16,7 @@ from textseq.layers.native.library import has_to_compile
 from textseq.layers.native.operations import refusal as native_refusal
 from textseq.layers.native.operations import wide_refusal
 from textseq.layers.native.products import refusal as product_refusal
+from textseq.layers.normalization import RMSNormalization
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
 
@@ -96,6 +97,7 @@ def take_native_loops(
             ("recurrent loops", native_refusal, RecurrentLayer),
             ("attention", wide_refusal, SelfAttention),
             ("softmax", wide_refusal, FullSoftmax | AdaptiveSoftmax),
+            ("normalisation", wide_refusal, RMSNormalization),
             ("dense layers", product_refusal, Dense),
         )
     ]

@@ -154,7 +154,7 @@ class TestNativeLoops:
     def test_of_what_a_model_does_not_have_nothing_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         allow(monkeypatch)
         line, layers, _ = self.lines(encoder="transformer")
-        assert line == "Attention, softmax and dense layers compiled for this processor"
+        assert line == "Attention, softmax, normalisation and dense layers compiled for this processor"
         assert len(layers) == 1
         assert take_native_loops(config(), keras.Sequential([keras.layers.Dense(1)]), None, jit=False) is None
 
@@ -165,7 +165,7 @@ class TestNativeLoops:
         line = take_native_loops(config(), one, None, jit=False)
         assert line is not None
         assert line.split("; ") == [
-            "Attention and softmax compiled for this processor",
+            "Attention, softmax and normalisation compiled for this processor",
             "dense layers by TensorFlow, not compiled for this processor: no tiles",
         ]
         dense = [layer for layer in one._flatten_layers() if isinstance(layer, Dense)]

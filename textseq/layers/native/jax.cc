@@ -1,7 +1,8 @@
-// Loops, softmax, products and attention as calls that XLA makes for JAX.
+// What is here as calls that XLA makes for JAX.
 #include "xla/ffi/api/ffi.h"
 
 #include "attention.h"
+#include "normalization.h"
 #include "recurrence.h"
 #include "softmax.h"
 
@@ -149,6 +150,45 @@ auto bound_attention_back() {
       .Attr<int32_t>("heads").Attr<bool>("causal").Attr<bool>("masked");
 }
 
+textseq::Normalization normalization_of(In inputs, In scale) {
+  textseq::Normalization given;
+  given.rows = inputs.dimensions()[0];
+  given.width = inputs.dimensions()[1];
+  given.inputs = floats(inputs);
+  given.scale = floats(scale);
+  return given;
+}
+
+ffi::Error normalize(In inputs, In scale, Out outputs, Out roots) {
+  textseq::Normalization given = normalization_of(inputs, scale);
+  given.outputs = floats(outputs);
+  given.roots = floats(roots);
+  textseq::normalize(given);
+  return ffi::Error::Success();
+}
+
+ffi::Error normalize_back(In inputs, In scale, In roots, In d_outputs, Out d_inputs, Out d_scale) {
+  textseq::Normalization given = normalization_of(inputs, scale);
+  given.roots = const_cast<float*>(floats(roots));
+  given.d_outputs = floats(d_outputs);
+  given.d_inputs = floats(d_inputs);
+  given.d_scale = floats(d_scale);
+  textseq::normalize_back(given);
+  return ffi::Error::Success();
+}
+
+auto bound_normalize() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>();
+}
+
+auto bound_normalize_back() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>();
+}
+
 auto bound_product() {
   return ffi::Ffi::Bind()
       .Arg<In>().Arg<In>()
@@ -180,6 +220,8 @@ auto bound_back() {
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<false>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<false>, bound_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_float32, normalize, bound_normalize());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_back_float32, normalize_back, bound_normalize_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_float32, attention, bound_attention());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_back_float32, attention_back, bound_attention_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());

@@ -19,6 +19,8 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_recurrence_back": True,
     "textseq_softmax": False,
     "textseq_product": False,
+    "textseq_normalized": False,
+    "textseq_normalized_back": False,
     "textseq_attention": False,
     "textseq_attention_back": False,
 }

@@ -1,9 +1,10 @@
-// Loops, softmax, products and attention as operations of TensorFlow, by its C interface.
+// What is here as operations of TensorFlow, by its C interface.
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
 
 #include "attention.h"
+#include "normalization.h"
 #include "recurrence.h"
 #include "softmax.h"
 
@@ -242,6 +243,34 @@ void attention_back(void* kernel, TF_OpKernelContext* context) {
   if (call.good()) textseq::run(given, true);
 }
 
+// Reads what both ways are given.
+void read_normalization(Call& call, textseq::Normalization& given) {
+  given.inputs = call.input(0);
+  given.rows = call.size(0, 0);
+  given.width = call.size(0, 1);
+  given.scale = call.input(1);
+}
+
+void normalize(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::Normalization given;
+  read_normalization(call, given);
+  given.outputs = call.output(0, {given.rows, given.width});
+  given.roots = call.output(1, {given.rows});
+  if (call.good()) textseq::normalize(given);
+}
+
+void normalize_back(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::Normalization given;
+  read_normalization(call, given);
+  given.roots = call.input(2);
+  given.d_outputs = call.input(3);
+  given.d_inputs = call.output(0, {given.rows, given.width});
+  given.d_scale = call.output(1, {given.width});
+  if (call.good()) textseq::normalize_back(given);
+}
+
 void shapes_unknown(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
@@ -285,6 +314,11 @@ const bool registered = [] {
   define("TextseqProduct", {"a: float", "b: float"}, {"sums: float"},
          {"T: {float}", "first_turned: bool", "second_turned: bool"});
   provide("TextseqProduct", TF_FLOAT, &product, &create_product, &destroy_product);
+  define("TextseqNormalized", {"inputs: float", "scale: float"}, {"outputs: float", "roots: float"}, {"T: {float}"});
+  define("TextseqNormalizedBack", {"inputs: float", "scale: float", "roots: float", "d_outputs: float"},
+         {"d_inputs: float", "d_scale: float"}, {"T: {float}"});
+  provide("TextseqNormalized", TF_FLOAT, &normalize, &create_nothing, &destroy_nothing);
+  provide("TextseqNormalizedBack", TF_FLOAT, &normalize_back, &create_nothing, &destroy_nothing);
   const std::vector<const char*> seeing = {"T: {float}", "heads: int", "causal: bool", "masked: bool"};
   define("TextseqAttention", {"projected: float", "cos: float", "sin: float", "mask: bool"},
          {"mixed: float", "sums: float"}, seeing);

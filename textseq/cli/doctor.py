@@ -32,8 +32,8 @@ _PROBE = (
     "from textseq.layers.native.operations import wide_refusal as wide; "
     "from textseq.training.compiling import native_line; "
     "devices = [str(device) for device in keras.distribution.list_devices()] or ['cpu']; "
-    "of_all = {'recurrent loops': loops(), 'attention': wide(), 'softmax': wide(), 'normalisation': wide(), 'dense layers': dense()}; "
-    "line = native_line(of_all); "
+    "wider = dict.fromkeys(('attention', 'softmax', 'normalisation'), wide()); "
+    "line = native_line({'recurrent loops': loops(), **wider, 'dense layers': dense()}); "
     "sys.stdout.write(json.dumps({'devices': devices, 'refusal': refusal('lstm'), 'native': line}))"
 )
 

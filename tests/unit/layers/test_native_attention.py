@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from compiled_with import passed_with
 from keras import ops
 
 from textseq.layers.attention import SelfAttention
-from textseq.layers.native.library import compiler
 from textseq.layers.native.operations import wide_refusal
-from textseq.layers.native.products import refusal as product_refusal
 
 pytestmark = pytest.mark.skipif(wide_refusal() is not None, reason=f"nothing is compiled: {wide_refusal()}")
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -155,10 +151,3 @@ def test_kept_keys_are_left_to_the_backend(monkeypatch: pytest.MonkeyPatch) -> N
     _, state = layer(inputs, training=True, return_state=True)
     layer(inputs, training=True, state=state)
     assert not seen
-
-
-@pytest.mark.skipif(product_refusal() is not None, reason=f"there are no tiles: {product_refusal()}")
-@pytest.mark.skipif(not TENSORFLOW, reason="the same operations, called otherwise")
-@pytest.mark.skipif(not compiler(), reason="no compiler")
-def test_without_tiles_it_is_right_too(tmp_path: Path) -> None:
-    passed_with("-mno-amx-bf16", [Path(__file__)], "backends or seen or safely", tmp_path)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from both_backends import value_and_gradients
 from keras import ops
 
 from textseq.layers.attention import SelfAttention
@@ -31,22 +31,6 @@ def layer_of(heads: int, kv_heads: int, width: int, **options: Any) -> SelfAtten
     return layer
 
 
-def gradients_of(function: Callable[..., Any], parts: list[np.ndarray]) -> list[np.ndarray]:
-    tensors = list(map(ops.convert_to_tensor, parts))
-    if not TENSORFLOW:
-        import jax
-
-        gradients = jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors)
-    else:
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(tensors)
-            value = function(*tensors)
-        gradients = tape.gradient(value, tensors)
-    return [ops.convert_to_numpy(part) for part in gradients]
-
-
 def made(layer: SelfAttention, steps: int, real: np.ndarray | None, training: bool = True) -> list[np.ndarray]:
     """Returns outputs, and the gradients of inputs and weights; padded outputs do not count."""
     generator = np.random.default_rng(1)
@@ -62,7 +46,7 @@ def made(layer: SelfAttention, steps: int, real: np.ndarray | None, training: bo
 
     parts = [inputs, *(3.0 * weight for weight in layer.get_weights())]
     found = ops.convert_to_numpy(outputs(*map(ops.convert_to_tensor, parts)))
-    return [found if real is None else found * real[..., None], *gradients_of(score, parts)]
+    return [found if real is None else found * real[..., None], *value_and_gradients(score, parts)[1:]]
 
 
 def both(layer: SelfAttention, steps: int, real: np.ndarray | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:

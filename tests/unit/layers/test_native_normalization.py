@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
+from both_backends import value_and_gradients
 from keras import ops
 
 from textseq.layers.native.operations import wide_refusal
@@ -28,19 +28,8 @@ def made(layer: RMSNormalization, shape: tuple[int, ...], spread: float) -> list
     def score(inputs: Any, scale: Any) -> Any:
         return ops.sum(outputs(inputs, scale) * factors)
 
-    tensors = [ops.convert_to_tensor(part) for part in (inputs, scale)]
-    if keras.backend.backend() == "jax":
-        import jax
-
-        gradients = jax.grad(score, (0, 1))(*tensors)
-    else:
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(tensors)
-            value = score(*tensors)
-        gradients = tape.gradient(value, tensors)
-    return [ops.convert_to_numpy(part) for part in (outputs(*tensors), *gradients)]
+    found = ops.convert_to_numpy(outputs(*map(ops.convert_to_tensor, (inputs, scale))))
+    return [found, *value_and_gradients(score, [inputs, scale])[1:]]
 
 
 @pytest.mark.parametrize("spread", [1e-4, 1.0, 1e6])  # less than what is added under the root, and much more

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from both_backends import value_and_gradients
 from compiled_with import passed_with
 from keras import ops
 
@@ -89,22 +89,6 @@ def test_nothing_and_sums_of_nothing() -> None:
 def test_factors_that_do_not_suit_each_other_are_refused() -> None:
     with pytest.raises(Exception, match="Factors of a product differ in how much of them is summed over"):
         multiply(np.zeros((2, 3), "float32"), np.zeros((4, 2), "float32"))
-
-
-def value_and_gradients(function: Callable[..., Any], parts: list[np.ndarray]) -> list[np.ndarray]:
-    tensors = list(map(ops.convert_to_tensor, parts))
-    if keras.backend.backend() == "jax":
-        import jax
-
-        value, gradients = jax.value_and_grad(function, argnums=tuple(range(len(tensors))))(*tensors)
-    else:
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(tensors)
-            value = function(*tensors)
-        gradients = tape.gradient(value, tensors)
-    return [ops.convert_to_numpy(part) for part in (value, *gradients)]
 
 
 @needs_library

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from both_backends import value_and_gradients
 from keras import ops
 
 from textseq.layers.native import operations
@@ -15,7 +15,6 @@ from textseq.layers.native.operations import wide_refusal as refusal
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax, weighted_softmax_cross_entropy
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
-TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 # (rows, features, vocabulary): one of each; parts of vectors; more rows than tokens; more features than a block has;
 # several pieces of either factor; rows in two chunks.
@@ -47,30 +46,13 @@ def textbook(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) ->
     return [loss, slopes @ kernel, slopes.T @ hidden, slopes.sum(0)]
 
 
-def found(loss: Callable[..., Any], parts: list[np.ndarray]) -> list[np.ndarray]:
-    """Returns a loss of some arrays and its gradients."""
-    tensors = list(map(ops.convert_to_tensor, parts))
-    if TENSORFLOW:
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(tensors)
-            value = loss(*tensors)
-        gradients = tape.gradient(value, tensors)
-    else:
-        import jax
-
-        value, gradients = jax.value_and_grad(loss, argnums=tuple(range(len(tensors))))(*tensors)
-    return [ops.convert_to_numpy(part) for part in (value, *gradients)]
-
-
 def natively(arrays: list[np.ndarray], scale: float = 1.0) -> list[np.ndarray]:
     targets, weights = map(ops.convert_to_tensor, arrays[3:])
 
     def loss(*parts: Any) -> Any:
         return scale * weighted_softmax_cross_entropy(*parts, targets, weights, natively=True)
 
-    return found(loss, arrays[:3])
+    return value_and_gradients(loss, arrays[:3])
 
 
 def assert_near(expected: list[np.ndarray], made: list[np.ndarray], tolerance: float = 1e-5) -> None:
@@ -152,9 +134,9 @@ def test_a_layers_loss_is_the_same_by_either_way(adaptive: bool, tied: bool) -> 
         return layer.weighted_loss(hidden, *map(ops.convert_to_tensor, (targets, weights)), table)
 
     assert layer.native_refusal == "training did not ask for it"
-    expected = found(loss, parts)
+    expected = value_and_gradients(loss, parts)
     layer.native_refusal = None
-    made = found(loss, parts)
+    made = value_and_gradients(loss, parts)
     assert any(not np.array_equal(one, other) for one, other in zip(expected, made, strict=True))  # another way it was
     assert_near(expected, made)
 

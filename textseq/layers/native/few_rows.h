@@ -117,18 +117,18 @@ struct Tiled {
   static constexpr int64_t kMultiple = 32;
   static constexpr int kRows = 32, kRowsOfPair = 32;
 
-  static void pack(uint16_t* panel, int64_t k, Vector row, Vector next) {
+  static void pack(uint16_t* panel, int64_t k, Vector row, Vector second) {
     uint16_t* to = panel + k / 32 * kParts * kTile + k % 32 * kWidth;
     for (int part = 0; part < kParts; ++part, to += kTile) {
       const Bits pairs =
-          __builtin_convertvector(take_part(row), Bits) | __builtin_convertvector(take_part(next), Bits) << 16;
+          __builtin_convertvector(next(row), Bits) | __builtin_convertvector(next(second), Bits) << 16;
       std::memcpy(to, &pairs, sizeof(pairs));
     }
   }
 
   static void put(uint16_t* row, int64_t column, int64_t columns, Vector values) {
     for (int part = 0; part < kParts; ++part, row += columns) {
-      const Halves halves = take_part(values);
+      const Halves halves = next(values);
       std::memcpy(row + column, &halves, sizeof(halves));
     }
   }
@@ -147,10 +147,8 @@ struct Tiled {
  private:
   static constexpr int64_t kTile = 512, kSoon = 3 * kParts * kTile;  // asked for before it is read
 
-  static Halves take_part(Vector& values) {
-    const Halves part = rounded(values);
-    values -= (Vector)(__builtin_convertvector(part, Bits) << 16);
-    return part;
+  static Halves next(Vector& values) {
+    return kParts == 1 ? rounded(values) : __builtin_convertvector(take_part(values) >> 16, Halves);
   }
 
   template <bool kPair>
@@ -178,30 +176,16 @@ struct Tiled {
     _tile_zero(2);
     _tile_zero(3);
     for (int64_t k = 0; k < f.columns; k += 32, upper += 32, lower += 32) {
-      if constexpr (kParts == 3) {  // the smallest of the six products first
-        take_left(2);
-        take_right(0);
-        ask(0);
-        multiply_tiles<kPair>();
-        take_left(1);
-        ask(1);
-        multiply_tiles<kPair>();
-        take_right(1);
-        ask(2);
-        multiply_tiles<kPair>();
-        take_left(0);
-        ask(3);
-        multiply_tiles<kPair>();
-        take_right(2);
-        ask(4);
-        multiply_tiles<kPair>();
-        take_right(0);
-        ask(5);
+      if constexpr (kParts == 3) {
+        multiply_parts(take_left, take_right, [&](int number) {
+          ask(number);
+          multiply_tiles<kPair>();
+        });
       } else {
         take_left(0);
         take_right(0);
+        multiply_tiles<kPair>();
       }
-      multiply_tiles<kPair>();
       panel += kParts * kTile;
       other += kParts * kTile;
     }

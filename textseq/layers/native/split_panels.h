@@ -74,16 +74,12 @@ struct SplitPanels {
     for (int i = 0; i < 16; ++i) split<kLeft>(halves[0][i], halves[1][i], to + 32 * i);
   }
 
-  // The three parts of numbers and of those that share their pairs. What is left after two has no more than 8 digits.
+  // The three parts of numbers and of those that share their pairs.
   template <bool kLeft>
   static void split(Vector low, Vector high, uint16_t* to) {
     for (int part = 0; part < kParts; ++part) {
-      const Bits first = part < 2 ? ((Bits)low + 0x8000u) & 0xFFFF0000u : (Bits)low;
-      const Bits second = part < 2 ? ((Bits)high + 0x8000u) & 0xFFFF0000u : (Bits)high & 0xFFFF0000u;
-      const Bits pairs = first >> 16 | second;
+      const Bits first = take_part(low), pairs = first >> 16 | take_part(high);
       std::memcpy(to + (kLeft ? kParts - 1 - part : part) * kPart, &pairs, sizeof(pairs));
-      low -= (Vector)first;
-      high -= (Vector)second;
     }
   }
 
@@ -96,7 +92,7 @@ struct SplitPanels {
     if constexpr (kRows > 1 && kColumns > 1) _tile_dpbf16ps(3, 5, 7);
   }
 
-  // The smallest of the six products first. Each sixth of a block asks for a sixth of the next.
+  // Each sixth of a block asks for a sixth of the next.
   template <int kRows, int kColumns>
   static void sum(const Pair<uint16_t>& pair, Vector (*out)[kVectors]) {
     const uint16_t *left = pair.left, *right = pair.right, *next = pair.next;
@@ -123,25 +119,10 @@ struct SplitPanels {
     for (int64_t k = 0; k < pair.depth; k += 32, left += kBlock, right += kBlock, next += pair.some) {
       for (int64_t i = 0; i < pair.some; i += kLine) __builtin_prefetch(next + i, 0, 2);
       pair.ask(k / 32 * rows, std::min<int64_t>((k / 32 + 1) * rows, 16 * kRows));
-      take_left(2);
-      take_right(0);
-      ask(0);
-      multiply<kRows, kColumns>();
-      take_left(1);
-      ask(1);
-      multiply<kRows, kColumns>();
-      take_right(1);
-      ask(2);
-      multiply<kRows, kColumns>();
-      take_left(0);
-      ask(3);
-      multiply<kRows, kColumns>();
-      take_right(0);
-      ask(4);
-      multiply<kRows, kColumns>();
-      take_right(2);
-      ask(5);
-      multiply<kRows, kColumns>();
+      multiply_parts(take_left, take_right, [&](int number) {
+        ask(number);
+        multiply<kRows, kColumns>();
+      });
     }
     constexpr int64_t kApart = kVectors * sizeof(Vector);
     _tile_stored(0, &out[0][0], kApart);

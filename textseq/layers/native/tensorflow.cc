@@ -13,27 +13,60 @@ namespace {
 using textseq::Back;
 using textseq::Forwards;
 
-struct Kernel {
-  int32_t cell;
-  TF_Bool reverse, masked, dropped;
+// What an operation was defined with.
+class Attributes {
+ public:
+  explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction), status_(TF_NewStatus()) {}
+  ~Attributes() {
+    if (TF_GetCode(status_) != TF_OK) TF_OpKernelConstruction_Failure(construction_, status_);
+    TF_DeleteStatus(status_);
+  }
+
+  int32_t number(const char* name) {
+    int32_t value = 0;
+    if (good()) TF_OpKernelConstruction_GetAttrInt32(construction_, name, &value, status_);
+    return value;
+  }
+
+  bool flag(const char* name) {
+    TF_Bool value = 0;
+    if (good()) TF_OpKernelConstruction_GetAttrBool(construction_, name, &value, status_);
+    return value;
+  }
+
+ private:
+  bool good() const { return TF_GetCode(status_) == TF_OK; }
+
+  TF_OpKernelConstruction* construction_;
+  TF_Status* status_;
 };
 
-void* create(TF_OpKernelConstruction* construction) {
-  auto* kernel = new Kernel();
-  TF_Status* status = TF_NewStatus();
-  TF_OpKernelConstruction_GetAttrInt32(construction, "cell", &kernel->cell, status);
-  const auto read = [&](const char* name, TF_Bool* into) {
-    if (TF_GetCode(status) == TF_OK) TF_OpKernelConstruction_GetAttrBool(construction, name, into, status);
-  };
-  read("reverse", &kernel->reverse);
-  read("masked", &kernel->masked);
-  read("dropped", &kernel->dropped);
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  TF_DeleteStatus(status);
-  return kernel;
-}
+struct Nothing {
+  explicit Nothing(Attributes&) {}
+};
 
-void destroy(void* kernel) { delete static_cast<Kernel*>(kernel); }
+struct Kernel {
+  explicit Kernel(Attributes& given)
+      : cell(given.number("cell")), reverse(given.flag("reverse")), masked(given.flag("masked")),
+        dropped(given.flag("dropped")) {}
+
+  const int32_t cell;
+  const bool reverse, masked, dropped;
+};
+
+struct Turned {
+  explicit Turned(Attributes& given) : first(given.flag("first_turned")), second(given.flag("second_turned")) {}
+
+  const bool first, second;
+};
+
+struct Seeing {
+  explicit Seeing(Attributes& given)
+      : heads(given.number("heads")), causal(given.flag("causal")), masked(given.flag("masked")) {}
+
+  const int32_t heads;
+  const bool causal, masked;
+};
 
 // The tensors of one call.
 class Call {
@@ -156,57 +189,17 @@ void softmax(void*, TF_OpKernelContext* context) {
   if (call.good()) textseq::run(given);
 }
 
-struct Turned {
-  TF_Bool first, second;
-};
-
-void* create_product(TF_OpKernelConstruction* construction) {
-  auto* turned = new Turned();
-  TF_Status* status = TF_NewStatus();
-  TF_OpKernelConstruction_GetAttrBool(construction, "first_turned", &turned->first, status);
-  if (TF_GetCode(status) == TF_OK) {
-    TF_OpKernelConstruction_GetAttrBool(construction, "second_turned", &turned->second, status);
-  }
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  TF_DeleteStatus(status);
-  return turned;
-}
-
-void destroy_product(void* turned) { delete static_cast<Turned*>(turned); }
-
 void product(void* kernel, TF_OpKernelContext* context) {
   const auto& turned = *static_cast<Turned*>(kernel);
   Call call(context);
-  const textseq::Matrix a{call.input(0), call.size(0, 1), (bool)turned.first};
-  const textseq::Matrix b{call.input(1), call.size(1, 1), (bool)turned.second};
+  const textseq::Matrix a{call.input(0), call.size(0, 1), turned.first};
+  const textseq::Matrix b{call.input(1), call.size(1, 1), turned.second};
   const int64_t rows = call.size(0, turned.first ? 1 : 0), depth = call.size(0, turned.first ? 0 : 1);
   const int64_t columns = call.size(1, turned.second ? 0 : 1);
   if (call.good() && depth != call.size(1, turned.second ? 1 : 0)) call.refuse(textseq::kNotAlike);
   float* sums = call.output(0, {rows, columns});
   if (call.good()) textseq::multiply(a, b, rows, columns, depth, sums);
 }
-
-struct Seeing {
-  int32_t heads;
-  TF_Bool causal, masked;
-};
-
-void* create_attention(TF_OpKernelConstruction* construction) {
-  auto* how = new Seeing();
-  TF_Status* status = TF_NewStatus();
-  TF_OpKernelConstruction_GetAttrInt32(construction, "heads", &how->heads, status);
-  if (TF_GetCode(status) == TF_OK) {
-    TF_OpKernelConstruction_GetAttrBool(construction, "causal", &how->causal, status);
-  }
-  if (TF_GetCode(status) == TF_OK) {
-    TF_OpKernelConstruction_GetAttrBool(construction, "masked", &how->masked, status);
-  }
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
-  TF_DeleteStatus(status);
-  return how;
-}
-
-void destroy_attention(void* how) { delete static_cast<Seeing*>(how); }
 
 // Reads what both ways are given.
 void read_attention(Call& call, const Seeing& how, textseq::Attention& given) {
@@ -287,12 +280,14 @@ void define(const char* name, std::vector<const char*> inputs, std::vector<const
   TF_DeleteStatus(status);
 }
 
-void* create_nothing(TF_OpKernelConstruction*) { return nullptr; }
-void destroy_nothing(void*) {}
-
-void provide(const char* name, TF_DataType type, void (*compute)(void*, TF_OpKernelContext*),
-             void* (*make)(TF_OpKernelConstruction*) = &create, void (*end)(void*) = &destroy) {
-  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", make, compute, end);
+template <typename How = Nothing>
+void provide(const char* name, TF_DataType type, void (*compute)(void*, TF_OpKernelContext*)) {
+  const auto create = [](TF_OpKernelConstruction* construction) -> void* {
+    Attributes given(construction);
+    return new How(given);
+  };
+  const auto destroy = [](void* how) { delete static_cast<How*>(how); };
+  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", create, compute, destroy);
   TF_Status* status = TF_NewStatus();
   TF_KernelBuilder_TypeConstraint(builder, "T", type, status);
   TF_RegisterKernelBuilder(name, builder, status);
@@ -313,12 +308,12 @@ const bool registered = [] {
          {"loss: float", "d_hidden: float", "d_kernel: float", "d_bias: float"}, {"T: {float}"});
   define("TextseqProduct", {"a: float", "b: float"}, {"sums: float"},
          {"T: {float}", "first_turned: bool", "second_turned: bool"});
-  provide("TextseqProduct", TF_FLOAT, &product, &create_product, &destroy_product);
+  provide<Turned>("TextseqProduct", TF_FLOAT, &product);
   define("TextseqNormalized", {"inputs: float", "scale: float"}, {"outputs: float", "roots: float"}, {"T: {float}"});
   define("TextseqNormalizedBack", {"inputs: float", "scale: float", "roots: float", "d_outputs: float"},
          {"d_inputs: float", "d_scale: float"}, {"T: {float}"});
-  provide("TextseqNormalized", TF_FLOAT, &normalize, &create_nothing, &destroy_nothing);
-  provide("TextseqNormalizedBack", TF_FLOAT, &normalize_back, &create_nothing, &destroy_nothing);
+  provide("TextseqNormalized", TF_FLOAT, &normalize);
+  provide("TextseqNormalizedBack", TF_FLOAT, &normalize_back);
   const std::vector<const char*> seeing = {"T: {float}", "heads: int", "causal: bool", "masked: bool"};
   define("TextseqAttention", {"projected: float", "cos: float", "sin: float", "mask: bool"},
          {"mixed: float", "sums: float"}, seeing);
@@ -326,15 +321,15 @@ const bool registered = [] {
          {"projected: float", "cos: float", "sin: float", "mask: bool", "mixed: float", "sums: float",
           "d_mixed: float"},
          {"d_projected: float"}, seeing);
-  provide("TextseqAttention", TF_FLOAT, &attention, &create_attention, &destroy_attention);
-  provide("TextseqAttentionBack", TF_FLOAT, &attention_back, &create_attention, &destroy_attention);
-  provide("TextseqSoftmax", TF_FLOAT, &softmax, &create_nothing, &destroy_nothing);
-  provide("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);
-  provide("TextseqRecurrenceBack", TF_FLOAT, &back<TF_FLOAT>);
+  provide<Seeing>("TextseqAttention", TF_FLOAT, &attention);
+  provide<Seeing>("TextseqAttentionBack", TF_FLOAT, &attention_back);
+  provide("TextseqSoftmax", TF_FLOAT, &softmax);
+  provide<Kernel>("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);
+  provide<Kernel>("TextseqRecurrenceBack", TF_FLOAT, &back<TF_FLOAT>);
 #if defined(TEXTSEQ_TILES)
   if (textseq::Tiles::usable()) {
-    provide("TextseqRecurrence", TF_BFLOAT16, &forwards<TF_BFLOAT16>);
-    provide("TextseqRecurrenceBack", TF_BFLOAT16, &back<TF_BFLOAT16>);
+    provide<Kernel>("TextseqRecurrence", TF_BFLOAT16, &forwards<TF_BFLOAT16>);
+    provide<Kernel>("TextseqRecurrenceBack", TF_BFLOAT16, &back<TF_BFLOAT16>);
   }
 #endif
   return true;

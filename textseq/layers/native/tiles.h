@@ -68,5 +68,31 @@ class Tiles {
   }
 };
 
+// Cuts off the next 8 binary digits, as bfloat16 in the upper halves. Of a float32 three such parts leave nothing.
+inline Bits take_part(Vector& values) {
+  const Bits part = ((Bits)values + 0x8000u) & 0xFFFF0000u;
+  values -= (Vector)part;
+  return part;
+}
+
+// Six of the nine products of two factors in three parts: `left(part)` and `right(part)` load, `multiply(number)` adds.
+// From one to the next one factor changes.
+template <typename Left, typename Right, typename Multiply>
+inline void multiply_parts(const Left& left, const Right& right, const Multiply& multiply) {
+  left(2);
+  right(0);
+  multiply(0);
+  left(1);
+  multiply(1);
+  right(1);
+  multiply(2);
+  left(0);
+  multiply(3);
+  right(0);
+  multiply(4);
+  right(2);
+  multiply(5);
+}
+
 }  // namespace textseq
 #endif

@@ -1,10 +1,10 @@
 // What is here as calls that XLA makes for JAX.
 #include "xla/ffi/api/ffi.h"
 
+#include "adaptive.h"
 #include "attention.h"
 #include "normalization.h"
 #include "recurrence.h"
-#include "softmax.h"
 
 namespace {
 
@@ -69,8 +69,8 @@ ffi::Error back(In d_outputs, In d_last_h, In d_last_c, In outputs, In cells, In
   return ffi::Error::Success();
 }
 
-ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out loss, Out d_hidden, Out d_kernel,
-                   Out d_bias) {
+textseq::Softmax softmax_of(In hidden, In kernel, In bias, In targets, In weights, Out d_hidden, Out d_kernel,
+                            Out d_bias) {
   textseq::Softmax given;
   given.hidden = floats(hidden);
   given.rows = hidden.dimensions()[0];
@@ -80,12 +80,34 @@ ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out lo
   given.bias = floats(bias);
   given.targets = static_cast<const int32_t*>(targets.untyped_data());
   given.weights = floats(weights);
-  if (!given.holds_targets()) return ffi::Error::InvalidArgument(textseq::kNoSuchTarget);
-  given.loss = floats(loss);
   given.d_hidden = floats(d_hidden);
   given.d_kernel = floats(d_kernel);
   given.d_bias = floats(d_bias);
-  textseq::run(given);
+  return given;
+}
+
+ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out loss, Out d_hidden, Out d_kernel,
+                   Out d_bias) {
+  const textseq::Softmax given = softmax_of(hidden, kernel, bias, targets, weights, d_hidden, d_kernel, d_bias);
+  if (!given.holds_targets()) return ffi::Error::InvalidArgument(textseq::kNoSuchTarget);
+  *floats(loss) = (float)textseq::run(given);
+  return ffi::Error::Success();
+}
+
+ffi::Error adaptive_softmax(In hidden, In table, In bias, In targets, In weights, In cluster_kernel, In cluster_bias,
+                            In cutoffs, Out loss, Out d_hidden, Out d_table, Out d_bias, Out d_cluster_kernel,
+                            Out d_cluster_bias) {
+  textseq::AdaptiveSoftmax given;
+  given.whole = softmax_of(hidden, table, bias, targets, weights, d_hidden, d_table, d_bias);
+  given.cluster_kernel = floats(cluster_kernel);
+  given.cluster_bias = floats(cluster_bias);
+  given.cutoffs = static_cast<const int32_t*>(cutoffs.untyped_data());
+  given.clusters = cutoffs.dimensions()[0];
+  given.d_cluster_kernel = floats(d_cluster_kernel);
+  given.d_cluster_bias = floats(d_cluster_bias);
+  if (!given.whole.holds_targets()) return ffi::Error::InvalidArgument(textseq::kNoSuchTarget);
+  if (!given.holds_cutoffs()) return ffi::Error::InvalidArgument(textseq::kNoSuchCutoff);
+  *floats(loss) = (float)textseq::run(given);
   return ffi::Error::Success();
 }
 
@@ -202,6 +224,13 @@ auto bound_softmax() {
       .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>();
 }
 
+auto bound_adaptive_softmax() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+      .Ret<ffi::AnyBuffer>();
+}
+
 auto bound_forwards() {
   return ffi::Ffi::Bind()
       .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
@@ -226,6 +255,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_float32, attention, bound_attent
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_back_float32, attention_back, bound_attention_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax, bound_softmax());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_adaptive_softmax_float32, adaptive_softmax, bound_adaptive_softmax());
 #if defined(TEXTSEQ_TILES)
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<true>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<true>, bound_back());

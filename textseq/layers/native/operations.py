@@ -18,6 +18,7 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_recurrence": True,
     "textseq_recurrence_back": True,
     "textseq_softmax": False,
+    "textseq_adaptive_softmax": False,
     "textseq_product": False,
     "textseq_normalized": False,
     "textseq_normalized_back": False,

@@ -15,7 +15,6 @@ struct Softmax {
   const float *hidden, *kernel, *bias;   // (rows, features), (vocabulary, features), (vocabulary)
   const int32_t* targets;                // (rows)
   const float* weights;                  // (rows)
-  float* loss;                           // weighted sum, in nats
   float *d_hidden, *d_kernel, *d_bias;
 
   bool holds_targets() const {
@@ -177,7 +176,7 @@ inline void over_highest(const Chunk& c) {
   });
 }
 
-// Returns the rows' weighted loss; the gradients are written, or added to what other rows gave.
+// The gradients are written, or added to what other rows gave.
 inline double run(const Chunk& c) {
   const Softmax& p = c.p;
   if (!(over_targets(c) < kLargestSum)) over_highest(c);
@@ -203,12 +202,12 @@ inline double run(const Chunk& c) {
   return loss;
 }
 
-inline void run(const Softmax& p) {
+// Returns the rows' weighted loss in nats.
+inline double run(const Softmax& p) {
   if (p.rows == 0) {
-    *p.loss = 0;
     std::fill_n(p.d_kernel, p.vocabulary * p.features, 0.0f);
     std::fill_n(p.d_bias, p.vocabulary, 0.0f);
-    return;
+    return 0;
   }
   const int64_t most = std::max(kChunk / p.vocabulary, kLeastRows);
   const int64_t at_once = std::max(most, kWhole / p.vocabulary);
@@ -221,7 +220,7 @@ inline void run(const Softmax& p) {
     const int64_t begin = p.rows * chunk / chunks, end = p.rows * (chunk + 1) / chunks;
     loss += run(Chunk(p, begin, end - begin, powers.get(), stride));
   }
-  *p.loss = (float)loss;
+  return loss;
 }
 
 }  // namespace textseq

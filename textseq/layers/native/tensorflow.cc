@@ -3,10 +3,10 @@
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
 
+#include "adaptive.h"
 #include "attention.h"
 #include "normalization.h"
 #include "recurrence.h"
-#include "softmax.h"
 
 namespace {
 
@@ -170,9 +170,8 @@ void back(void* kernel, TF_OpKernelContext* context) {
   if (call.good()) textseq::run<kType == TF_BFLOAT16>(how.cell, given);
 }
 
-void softmax(void*, TF_OpKernelContext* context) {
-  Call call(context);
-  textseq::Softmax given;
+// Reads what both softmaxes are given; returns where the loss is put.
+float* read_softmax(Call& call, textseq::Softmax& given) {
   given.hidden = call.input(0);
   given.rows = call.size(0, 0);
   given.features = call.size(0, 1);
@@ -182,11 +181,32 @@ void softmax(void*, TF_OpKernelContext* context) {
   given.targets = call.input<int32_t>(3);
   given.weights = call.input(4);
   if (call.good() && !given.holds_targets()) call.refuse(textseq::kNoSuchTarget);
-  given.loss = call.output(0, {});
+  float* loss = call.output(0, {});
   given.d_hidden = call.output(1, {given.rows, given.features});
   given.d_kernel = call.output(2, {given.vocabulary, given.features});
   given.d_bias = call.output(3, {given.vocabulary});
-  if (call.good()) textseq::run(given);
+  return loss;
+}
+
+void softmax(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::Softmax given;
+  float* loss = read_softmax(call, given);
+  if (call.good()) *loss = (float)textseq::run(given);
+}
+
+void adaptive_softmax(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::AdaptiveSoftmax given;
+  float* loss = read_softmax(call, given.whole);
+  given.cluster_kernel = call.input(5);
+  given.cluster_bias = call.input(6);
+  given.cutoffs = call.input<int32_t>(7);
+  given.clusters = call.size(7, 0);
+  if (call.good() && !given.holds_cutoffs()) call.refuse(textseq::kNoSuchCutoff);
+  given.d_cluster_kernel = call.output(4, {given.clusters, given.whole.features});
+  given.d_cluster_bias = call.output(5, {given.clusters});
+  if (call.good()) *loss = (float)textseq::run(given);
 }
 
 void product(void* kernel, TF_OpKernelContext* context) {
@@ -306,6 +326,12 @@ const bool registered = [] {
          {"d_gates: T", "d_recurrent: T", "d_bias: float", "d_h: float", "d_c: float"}, how);
   define("TextseqSoftmax", {"hidden: float", "kernel: float", "bias: float", "targets: int32", "weights: float"},
          {"loss: float", "d_hidden: float", "d_kernel: float", "d_bias: float"}, {"T: {float}"});
+  define("TextseqAdaptiveSoftmax",
+         {"hidden: float", "table: float", "bias: float", "targets: int32", "weights: float", "cluster_kernel: float",
+          "cluster_bias: float", "cutoffs: int32"},
+         {"loss: float", "d_hidden: float", "d_table: float", "d_bias: float", "d_cluster_kernel: float",
+          "d_cluster_bias: float"},
+         {"T: {float}"});
   define("TextseqProduct", {"a: float", "b: float"}, {"sums: float"},
          {"T: {float}", "first_turned: bool", "second_turned: bool"});
   provide<Turned>("TextseqProduct", TF_FLOAT, &product);
@@ -324,6 +350,7 @@ const bool registered = [] {
   provide<Seeing>("TextseqAttention", TF_FLOAT, &attention);
   provide<Seeing>("TextseqAttentionBack", TF_FLOAT, &attention_back);
   provide("TextseqSoftmax", TF_FLOAT, &softmax);
+  provide("TextseqAdaptiveSoftmax", TF_FLOAT, &adaptive_softmax);
   provide<Kernel>("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);
   provide<Kernel>("TextseqRecurrenceBack", TF_FLOAT, &back<TF_FLOAT>);
 #if defined(TEXTSEQ_TILES)

@@ -17,12 +17,15 @@ from keras import ops
 from textseq.errors import UsageError, problem
 from textseq.layers.softmax.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
 from textseq.layers.softmax.frequencies import log_frequencies
+from textseq.layers.softmax.native import native_adaptive_loss
+from textseq.layers.variables import as_tensor
 
 
 class AdaptiveSoftmax(keras.layers.Layer):
     """The probability of a rare token is that of its cluster times its own inside the cluster.
 
-    Quick on TensorFlow only: JAX, whose shapes are fixed, computes every cluster for every row.
+    Where its table is the embedding's, training takes what is compiled for this processor, if anything is. Else it is
+    quick on TensorFlow only: JAX, whose shapes are fixed, computes every cluster for every row.
 
     Args:
         vocabulary_size: Tokens, the commonest with the lowest ids.
@@ -93,8 +96,13 @@ class AdaptiveSoftmax(keras.layers.Layer):
             table: The embedding's `(vocabulary, features)`, where this layer has none.
             jit: Whether XLA compiles this as a part of something larger.
         """
+        natively = self.native_refusal is None
+        if natively and self.kernel is None:
+            clusters = as_tensor(self.cluster_kernel), as_tensor(self.cluster_bias)
+            parts = as_tensor(table), as_tensor(self.bias), clusters, self.cutoffs
+            return native_adaptive_loss(hidden, *parts, targets, weights)
         kernel, bias, tails = self._levels(table)
-        how = {"jit": jit, "natively": self.native_refusal is None}
+        how = {"jit": jit, "natively": natively}
         total = weighted_softmax_cross_entropy(hidden, kernel, bias, self._first_targets(targets), weights, **how)
         for (low, high), tail in zip(self.clusters, tails, strict=True):
             inside = ops.logical_and(targets >= low, targets < high)

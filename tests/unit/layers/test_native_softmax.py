@@ -13,12 +13,14 @@ from keras import ops
 from textseq.layers.native import operations
 from textseq.layers.native.operations import wide_refusal as refusal
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax, weighted_softmax_cross_entropy
+from textseq.layers.softmax.native import native_adaptive_loss
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
 
 # (rows, features, vocabulary): one of each; parts of vectors; more rows than tokens; more features than a block has;
-# several pieces of either factor; rows in two chunks.
-SHAPES = [(1, 1, 1), (37, 5, 50), (130, 20, 33), (19, 1600, 70), (90, 100, 777), (2100, 3, 16500)]
+# several pieces of either factor; of few rows, the most and one more; several pieces of many tokens; rows in two chunks.
+SHAPES = [(1, 1, 1), (37, 5, 50), (130, 20, 33), (19, 1600, 70), (90, 100, 777), (256, 30, 300), (257, 30, 300)]
+SHAPES += [(60, 20, 2600), (2100, 3, 16500)]
 
 
 def arrays_of(rows: int, features: int, vocabulary: int) -> list[np.ndarray]:
@@ -74,9 +76,10 @@ def test_what_a_loss_is_multiplied_by_is_heeded() -> None:
     assert_near([3.0 * part for part in textbook(*arrays)], natively(arrays, 3.0))
 
 
+@pytest.mark.parametrize("rows", [20, 300])  # few, and more
 @pytest.mark.parametrize("features", [8, 1600])  # sums in one block, and in several
-def test_powers_that_overflow_over_the_target_are_made_over_the_highest_logit(features: int) -> None:
-    arrays = arrays_of(20, features, 40)
+def test_powers_that_overflow_over_the_target_are_made_over_the_highest_logit(features: int, rows: int) -> None:
+    arrays = arrays_of(rows, features, 40)
     arrays[2] = np.where(np.arange(40) % 2, 120.0, -120.0).astype("float32")  # e^240 is no float32
     assert {target % 2 for target in arrays[3]} == {0, 1}
     expected = textbook(*arrays)
@@ -139,6 +142,42 @@ def test_a_layers_loss_is_the_same_by_either_way(adaptive: bool, tied: bool) -> 
     made = value_and_gradients(loss, parts)
     assert any(not np.array_equal(one, other) for one, other in zip(expected, made, strict=True))  # another way it was
     assert_near(expected, made)
+
+
+CUTOFFS = (40, 41, 300)
+
+
+def test_an_adaptive_loss_is_that_of_its_levels() -> None:
+    hidden, table, bias, targets, weights = arrays_of(400, 12, 900)
+    kernel, cluster_bias = np.random.default_rng(1).normal(size=(3, 12)).astype("float32"), np.ones(3, "float32")
+    assert all(np.count_nonzero(np.searchsorted(CUTOFFS, targets, "right") == level) for level in (0, 2, 3))
+    made = value_and_gradients(_adaptive(targets, weights), [hidden, table, bias, kernel, cluster_bias])
+    first = np.minimum(targets, CUTOFFS[0] - 1 + np.searchsorted(CUTOFFS, targets, "right"))
+    head = [np.concatenate(parts) for parts in ((table[:40], kernel), (bias[:40], cluster_bias))]
+    loss, d_hidden, d_head, d_head_bias = textbook(hidden, *head, first, weights)
+    d_table, d_bias = [d_head[:40]], [d_head_bias[:40]]
+    for low, high in zip(CUTOFFS, (*CUTOFFS[1:], 900), strict=True):
+        rows = np.flatnonzero((targets >= low) & (targets < high))
+        own = textbook(hidden[rows], table[low:high], bias[low:high], targets[rows] - low, weights[rows])
+        loss += own[0]
+        d_hidden[rows] += own[1]
+        d_table.append(own[2])
+        d_bias.append(own[3])
+    expected = [loss, d_hidden, np.concatenate(d_table), np.concatenate(d_bias), d_head[40:], d_head_bias[40:]]
+    assert_near(expected, made)
+
+
+def _adaptive(targets: np.ndarray, weights: np.ndarray, cutoffs: tuple[int, ...] = CUTOFFS) -> Any:
+    rows = tuple(map(ops.convert_to_tensor, (targets, weights)))
+    return lambda hidden, table, bias, *clusters: native_adaptive_loss(hidden, table, bias, clusters, cutoffs, *rows)
+
+
+@pytest.mark.parametrize("cutoffs", [(), (0, 3), (3, 3), (5, 3), (3, 30)])
+def test_cutoffs_that_do_not_rise_inside_the_vocabulary_are_refused(cutoffs: tuple[int, ...]) -> None:
+    hidden, table, bias, targets, weights = arrays_of(5, 8, 30)
+    parts = [hidden, table, bias, np.ones((len(cutoffs), 8), "float32"), np.ones(len(cutoffs), "float32")]
+    with pytest.raises(Exception, match="Cutoffs of an adaptive softmax must rise, above 0 and below its vocabulary"):
+        value_and_gradients(_adaptive(targets, weights, cutoffs), parts)
 
 
 def test_with_narrow_vectors_it_is_the_backends(monkeypatch: pytest.MonkeyPatch) -> None:

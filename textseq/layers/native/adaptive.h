@@ -25,8 +25,7 @@ struct AdaptiveSoftmax {
 
 constexpr const char* kNoSuchCutoff = "Cutoffs of an adaptive softmax must rise, above 0 and below its vocabulary.";
 
-// The commonest tokens, and behind them the clusters. Their gradients are put where the rarer tokens' will be, and moved
-// from there.
+// The commonest tokens, and behind them the clusters. Those' gradients are put where rarer tokens' will be, and moved.
 inline double common(const AdaptiveSoftmax& p) {
   const Softmax& whole = p.whole;
   const int64_t tokens = p.cutoffs[0], vocabulary = tokens + p.clusters, width = whole.features;

@@ -52,7 +52,7 @@ class Alone {
       for (int64_t column = 0; column < columns; column += Panels::kWide) {
         if (skip(row + tall - 1, column)) continue;
         const Number *a = left.panel(row / Panels::kTall), *b = right.panel(column / Panels::kWide);
-        Panels::sum(tall, columns - column, {a, b, depth, a, 0, nullptr, 0}, sums);
+        Panels::sum(tall, columns - column, {a, b, depth, a, 0, nullptr, 0}, sums, [] {});
         for (int r = 0; r < tall; ++r) {
           for (int j = 0; j < kVectors; ++j) {
             const int64_t here = column + j * kWidth, count = std::min(kWidth, columns - here);

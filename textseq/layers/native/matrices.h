@@ -13,6 +13,7 @@
 namespace textseq {
 
 constexpr int64_t kManyPieces = 1 << 12;  // threads count them in 16 bits
+constexpr int64_t kAtHand = 1 << 18;      // bytes of panels that a second-level cache keeps beside all else
 
 // Rows and columns as they lie, or turned.
 struct Matrix {
@@ -25,19 +26,11 @@ struct Matrix {
   }
 };
 
-// Sums of some rows and columns.
-struct Tile {
-  int64_t row, column;
-  int rows;
-  bool first, last;  // of what is summed over, which may come in blocks
-  const Vector (*sums)[kVectors];
-};
-
 // a (rows, depth) times b (depth, columns). `Use` has
 //   few_pieces()                             how many to make at least, of few panels,
 //   begin(pieces)                            how many there are,
 //   place(tile), stride                      where its sums will be put, to be asked for before, or null,
-//   take(piece, tile)                        whose sums are made,
+//   take(piece, tile, r)                     whose sums are made: a row of them,
 //   see(row, rows, k, depth, values, apart)  of a where it is turned: `rows` numbers for each k, `apart` from the next.
 template <typename Use, typename Panels>
 class Product {
@@ -115,24 +108,29 @@ class Product {
     const int64_t from = own * piece / pieces_, to = own * (piece + 1) / pieces_;
     Borrowed<Number> mine((to - from) * (left_shared_ ? right_size() : left_size()));
     left_shared_ ? pack_right(block, from, to, mine.get()) : pack_left(block, from, to, mine.get());
-    alignas(64) Vector sums[kMostTall][kVectors];
-    Tile tile{0, 0, 0, block == 0, block + 1 == blocks_, sums};
+    const auto take = [this, piece](const Tile& tile, int r) { use_.take(piece, tile, r); };
+    Behind<decltype(take)> behind(take);
+    Tile tile{0, 0, 0, block == 0, block + 1 == blocks_, nullptr};
     const int64_t size = left_shared_ ? left_size() : right_size();
     const int64_t some = size / (to - from) * Panels::kDeepMultiple / deep_;
-    for (int64_t other = 0; other < others; ++other) {
-      for (int64_t panel = from; panel < to; ++panel) {
-        const int64_t tall = left_shared_ ? other : panel, wide = left_shared_ ? panel : other;
-        tile.row = tall * kTall;
-        tile.column = wide * kWide;
-        tile.rows = (int)std::min<int64_t>(kTall, rows_ - tile.row);
-        const Number* a = left_shared_ ? shared + tall * size : mine.get() + (tall - from) * left_size();
-        const Number* b = left_shared_ ? mine.get() + (wide - from) * right_size() : shared + wide * size;
-        const Number* next = shared + (other + 1) * size + (panel - from) * size / (to - from);
-        const Pair<Number> pair{a, b, deep(block), next, some, use_.place(tile), use_.stride};
-        Panels::sum(tile.rows, columns_ - tile.column, pair, sums);
-        use_.take(piece, tile);
-      }
+    // What is shared is read anew for each of the piece's own where all of it stays at hand: sums lie together then.
+    const bool own_first = others * size * (int64_t)sizeof(Number) <= kAtHand;
+    for (int64_t turn = 0; turn < others * (to - from); ++turn) {
+      const int64_t other = own_first ? turn % others : turn / (to - from);
+      const int64_t panel = from + (own_first ? turn / others : turn % (to - from));
+      const int64_t tall = left_shared_ ? other : panel, wide = left_shared_ ? panel : other;
+      tile.row = tall * kTall;
+      tile.column = wide * kWide;
+      tile.rows = (int)std::min<int64_t>(kTall, rows_ - tile.row);
+      const Number* a = left_shared_ ? shared + tall * size : mine.get() + (tall - from) * left_size();
+      const Number* b = left_shared_ ? mine.get() + (wide - from) * right_size() : shared + wide * size;
+      const Number* next = shared + (other + 1) * size + (panel - from) * size / (to - from);
+      const Pair<Number> pair{a, b, deep(block), next, some, use_.place(tile), use_.stride};
+      behind.next(tile, [&](Vector (*sums)[kVectors], const auto& meanwhile) {
+        Panels::sum(tile.rows, columns_ - tile.column, pair, sums, meanwhile);
+      });
     }
+    behind.finish();
   }
 
   const Matrix a_, b_;
@@ -163,21 +161,25 @@ struct Sums {
   float* at(int64_t row, int64_t column) const { return start + row * stride + column; }
 
   template <typename Put>
-  void each(const Tile& tile, const Put& put) const {
-    for (int r = 0; r < tile.rows; ++r) {
-      for (int j = 0; j < kVectors; ++j) {
-        const int64_t column = tile.column + j * kWidth, count = std::min(kWidth, columns - column);
-        if (count <= 0) break;
-        float* to = at(tile.row + r, column);
-        put(r, column, count, to, tile.first && !others ? tile.sums[r][j] : tile.sums[r][j] + read(to, count));
-      }
+  void each(const Tile& tile, int r, const Put& put) const {
+    for (int j = 0; j < kVectors; ++j) {
+      const int64_t column = tile.column + j * kWidth, count = std::min(kWidth, columns - column);
+      if (count <= 0) break;
+      float* to = at(tile.row + r, column);
+      put(column, count, to, tile.first && !others ? tile.sums[r][j] : tile.sums[r][j] + read(to, count));
     }
   }
 
-  const float* place(const Tile& tile) const { return at(tile.row, tile.column); }
+  // Whether each is put once: such go past the caches, which what is multiplied needs.
+  bool once(const Tile& tile) const { return tile.first && tile.last && !others; }
 
-  void take(int64_t, const Tile& tile) const {
-    each(tile, [](int, int64_t, int64_t count, float* to, Vector sum) { write(to, sum, count); });
+  const float* place(const Tile& tile) const { return once(tile) ? nullptr : at(tile.row, tile.column); }
+
+  void take(int64_t, const Tile& tile, int r) const {
+    if (once(tile)) {
+      return each(tile, r, [](int64_t, int64_t count, float* to, Vector sum) { write_past(to, sum, count); });
+    }
+    each(tile, r, [](int64_t, int64_t count, float* to, Vector sum) { write(to, sum, count); });
   }
 
   static int64_t few_pieces() { return 2 * Helpers::all().most(); }

@@ -41,6 +41,47 @@ struct Pair {
   }
 };
 
+// Sums of some rows and columns.
+struct Tile {
+  int64_t row, column;
+  int rows;
+  bool first, last;  // of what is summed over, which may come in blocks
+  const Vector (*sums)[kVectors];
+};
+
+// Takes the sums of tiles, by `take(tile, r)`: a row of one while the next one's are made.
+template <typename Take>
+class Behind {
+ public:
+  explicit Behind(const Take& take) : take_(take) {}
+
+  // Has `make(sums, meanwhile)` put a tile's sums; it is to call `meanwhile` now and then.
+  template <typename Make>
+  void next(const Tile& tile, const Make& make) {
+    Vector(*sums)[kVectors] = sums_[turn_];
+    make(sums, [this] { take_row(); });
+    finish();
+    last_ = tile;
+    last_.sums = sums;
+    row_ = 0;
+    turn_ = 1 - turn_;
+  }
+
+  void finish() {
+    while (row_ < last_.rows) take_row();
+  }
+
+ private:
+  __attribute__((noinline)) void take_row() {
+    if (row_ < last_.rows) take_(last_, row_++);
+  }
+
+  const Take& take_;
+  Tile last_{};
+  int row_ = 0, turn_ = 0;
+  alignas(64) Vector sums_[2][kMostTall][kVectors];
+};
+
 struct FloatPanels {
   using Number = float;
 #if defined(__AVX512F__)
@@ -70,7 +111,8 @@ struct FloatPanels {
     }
   }
 
-  static void sum(int rows, int64_t columns, const Pair<float>& pair, Vector (*out)[kVectors]) {
+  template <typename Meanwhile>
+  static void sum(int rows, int64_t columns, const Pair<float>& pair, Vector (*out)[kVectors], const Meanwhile&) {
     pair.ask(0, rows);
     if (columns <= kWidth) return sum_rows<1>(rows, pair.left, pair.right, pair.depth, out);
     sum_rows<kVectors>(rows, pair.left, pair.right, pair.depth, out);

@@ -6,63 +6,12 @@
 
 #include <cmath>
 
-#include "matrices.h"
+#include "few_rows_softmax.h"
 
 namespace textseq {
 
-struct Softmax {
-  int64_t rows, features, vocabulary;
-  const float *hidden, *kernel, *bias;   // (rows, features), (vocabulary, features), (vocabulary)
-  const int32_t* targets;                // (rows)
-  const float* weights;                  // (rows)
-  float *d_hidden, *d_kernel, *d_bias;
-
-  bool holds_targets() const {
-    return std::all_of(targets, targets + rows, [this](int32_t target) { return target >= 0 && target < vocabulary; });
-  }
-};
-
-constexpr const char* kNoSuchTarget = "A target is no token of the softmax's vocabulary.";
 constexpr int64_t kChunk = int64_t{1} << 23, kWhole = int64_t{1} << 25, kLeastRows = 512;  // as in cross_entropy.py
 constexpr float kLargestSum = 1e25f;
-
-// Some rows of a softmax, and what is known of each.
-struct Chunk {
-  const Softmax& p;
-  const int64_t begin, rows, stride;
-  float* const powers;                               // (rows, stride)
-  Borrowed<float> reference, left, others, scale;    // (rows)
-
-  Chunk(const Softmax& given, int64_t begin, int64_t rows, float* powers, int64_t stride)
-      : p(given), begin(begin), rows(rows), stride(stride), powers(powers), reference(rows), left(rows), others(rows),
-        scale(rows) {}
-
-  const float* hidden(int64_t row) const { return p.hidden + (begin + row) * p.features; }
-  int32_t target(int64_t row) const { return p.targets[begin + row]; }
-
-  Sums logits() const { return {powers, stride, p.vocabulary, false}; }
-
-  template <typename Work>
-  void each_row(const Work& work) const {
-    const int64_t some = std::max<int64_t>(32, rows / kManyPieces + 1);
-    const auto piece = [&](int, int number) {
-      for (int64_t row = number * some; row < std::min(rows, (number + 1) * some); ++row) work(row);
-    };
-    Helpers::all().run(1, (int)((rows + some - 1) / some), 4.0 * some * p.features, piece, [](bool) {});
-  }
-
-  // The power of a logit over the row's reference, 0 at the target, whose own is kept.
-  Vector power(int64_t row, int64_t column, int64_t count, Vector logits) const {
-    const Vector over = logits - reference.get()[row];
-    const int64_t place = target(row) - column;
-    Vector powers = first_of(exponential(over), count);
-    if (place >= 0 && place < count) {
-      left.get()[row] = over[place];
-      powers[place] = 0.0f;
-    }
-    return powers;
-  }
-};
 
 // The powers as the logits are made.
 struct Powers : Sums {
@@ -82,15 +31,15 @@ struct Powers : Sums {
 
   const float* place(const Tile&) const { return nullptr; }  // they go past the caches
 
-  void take(int64_t piece, const Tile& tile) const {
-    if (!tile.last) return Sums::take(piece, tile);
-    Vector sums[kMostTall] = {};
-    each(tile, [&](int r, int64_t column, int64_t count, float* to, Vector sum) {
+  void take(int64_t piece, const Tile& tile, int r) const {
+    if (!tile.last) return Sums::take(piece, tile, r);
+    Vector sums = {};
+    each(tile, r, [&](int64_t column, int64_t count, float* to, Vector sum) {
       const Vector powers = chunk.power(tile.row + r, column, count, sum + read(chunk.p.bias + column, count));
-      sums[r] += powers;
+      sums += powers;
       write_past(to, powers, count);
     });
-    for (int r = 0; r < tile.rows; ++r) totals->get()[piece * chunk.rows + tile.row + r] += total(sums[r]);
+    totals->get()[piece * chunk.rows + tile.row + r] += total(sums);
   }
 };
 
@@ -102,9 +51,9 @@ struct HiddenGradient : Sums {
       : Sums{chunk.p.d_hidden + chunk.begin * chunk.p.features, chunk.p.features, chunk.p.features, false},
         chunk(chunk) {}
 
-  void take(int64_t piece, const Tile& tile) const {
-    if (!tile.last) return Sums::take(piece, tile);
-    each(tile, [&](int r, int64_t, int64_t count, float* to, Vector sum) {
+  void take(int64_t piece, const Tile& tile, int r) const {
+    if (!tile.last) return Sums::take(piece, tile, r);
+    each(tile, r, [&](int64_t, int64_t count, float* to, Vector sum) {
       write(to, sum * chunk.scale.get()[tile.row + r], count);
     });
   }
@@ -133,8 +82,8 @@ struct KernelGradient : Sums {
   }
 };
 
-// Makes the powers over each row's target, whose logit is near what it will be; returns the largest sum.
-inline float over_targets(const Chunk& c) {
+// Each row's reference: the target's logit, near what it will be.
+inline void refer_to_targets(const Chunk& c) {
   const Softmax& p = c.p;
   c.each_row([&](int64_t row) {
     const float *hidden = c.hidden(row), *kernel = p.kernel + c.target(row) * p.features;
@@ -145,6 +94,11 @@ inline float over_targets(const Chunk& c) {
     }
     c.reference.get()[row] = total(sum) + p.bias[c.target(row)];
   });
+}
+
+// Makes the powers over them, and their sums.
+inline void make_powers(const Chunk& c) {
+  const Softmax& p = c.p;
   const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
   Powers use(c);
   multiply(hidden, kernel, c.rows, p.vocabulary, p.features, use);
@@ -152,7 +106,6 @@ inline float over_targets(const Chunk& c) {
   for (int64_t piece = 0; piece < use.pieces; ++piece) {
     for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += use.totals->get()[piece * c.rows + row];
   }
-  return *std::max_element(c.others.get(), c.others.get() + c.rows);
 }
 
 // Makes them over each row's highest logit, as is safe, in passes of their own.
@@ -177,9 +130,17 @@ inline void over_highest(const Chunk& c) {
 }
 
 // The gradients are written, or added to what other rows gave.
-inline double run(const Chunk& c) {
+template <typename Panels>
+double run(const Chunk& c) {
   const Softmax& p = c.p;
-  if (!(over_targets(c) < kLargestSum)) over_highest(c);
+  std::unique_ptr<FewRows<Panels>> few;
+  if (c.rows <= FewRows<Panels>::kMost) few = std::make_unique<FewRows<Panels>>(c);
+  refer_to_targets(c);
+  few ? few->forwards() : make_powers(c);
+  if (!(*std::max_element(c.others.get(), c.others.get() + c.rows) < kLargestSum)) {
+    over_highest(c);
+    few = nullptr;
+  }
   double loss = 0;
   for (int64_t row = 0; row < c.rows; ++row) {
     const double others = c.others.get()[row], left = c.left.get()[row], weight = p.weights[c.begin + row];
@@ -197,13 +158,13 @@ inline double run(const Chunk& c) {
   });
   const Matrix powers{c.powers, c.stride}, turned{c.powers, c.stride, true};
   const Matrix kernel{p.kernel, p.features}, hidden{scaled.get(), p.features};
-  multiply(powers, kernel, c.rows, p.features, p.vocabulary, HiddenGradient(c));
+  few ? few->back() : multiply(powers, kernel, c.rows, p.features, p.vocabulary, HiddenGradient(c));
   multiply(turned, hidden, p.vocabulary, p.features, c.rows, KernelGradient(c));
   return loss;
 }
 
-// Returns the rows' weighted loss in nats.
-inline double run(const Softmax& p) {
+template <typename Panels>
+double run(const Softmax& p) {
   if (p.rows == 0) {
     std::fill_n(p.d_kernel, p.vocabulary * p.features, 0.0f);
     std::fill_n(p.d_bias, p.vocabulary, 0.0f);
@@ -218,9 +179,17 @@ inline double run(const Softmax& p) {
   double loss = 0;
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     const int64_t begin = p.rows * chunk / chunks, end = p.rows * (chunk + 1) / chunks;
-    loss += run(Chunk(p, begin, end - begin, powers.get(), stride));
+    loss += run<Panels>(Chunk(p, begin, end - begin, powers.get(), stride));
   }
   return loss;
+}
+
+// Returns the rows' weighted loss in nats.
+inline double run(const Softmax& p) {
+#if defined(TEXTSEQ_TILES)
+  if (Tiles::usable()) return run<SplitPanels>(p);
+#endif
+  return run<FloatPanels>(p);
 }
 
 }  // namespace textseq

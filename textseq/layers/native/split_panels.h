@@ -44,9 +44,12 @@ struct SplitPanels {
     }
   }
 
-  static void sum(int rows, int64_t columns, const Pair<uint16_t>& pair, Vector (*out)[kVectors]) {
-    if (rows > 16) return columns > 16 ? sum<2, 2>(pair, out) : sum<2, 1>(pair, out);
-    columns > 16 ? sum<1, 2>(pair, out) : sum<1, 1>(pair, out);
+  // Calls `meanwhile` between products, at least as often as there are rows: vectors work beside tiles.
+  template <typename Meanwhile>
+  static void sum(int rows, int64_t columns, const Pair<uint16_t>& pair, Vector (*out)[kVectors],
+                  const Meanwhile& meanwhile) {
+    if (rows > 16) return columns > 16 ? sum<2, 2>(pair, out, meanwhile) : sum<2, 1>(pair, out, meanwhile);
+    columns > 16 ? sum<1, 2>(pair, out, meanwhile) : sum<1, 1>(pair, out, meanwhile);
   }
 
  private:
@@ -93,8 +96,8 @@ struct SplitPanels {
   }
 
   // Each sixth of a block asks for a sixth of the next.
-  template <int kRows, int kColumns>
-  static void sum(const Pair<uint16_t>& pair, Vector (*out)[kVectors]) {
+  template <int kRows, int kColumns, typename Meanwhile>
+  static void sum(const Pair<uint16_t>& pair, Vector (*out)[kVectors], const Meanwhile& meanwhile) {
     const uint16_t *left = pair.left, *right = pair.right, *next = pair.next;
     const auto ask = [&](int sixth) {
       for (int64_t i = sixth * kTile; i < (sixth + 1) * kTile; i += kLine) {
@@ -110,18 +113,23 @@ struct SplitPanels {
       _tile_loadd(6, right + part * kPart, 64);
       if constexpr (kColumns > 1) _tile_loadd(7, right + part * kPart + kTile, 64);
     };
+    // Nobody reads it. After eight blocks without any, the first tile that is stored costs as much time as two blocks.
+    alignas(64) static thread_local char spare[1024];
     Tiles::written();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
     const int64_t rows = 32 * 32 / std::max<int64_t>(1, pair.depth) + 1;  // of the sums, asked for with each block
+    const int64_t at_once = rows / 6 + 1;
     for (int64_t k = 0; k < pair.depth; k += 32, left += kBlock, right += kBlock, next += pair.some) {
       for (int64_t i = 0; i < pair.some; i += kLine) __builtin_prefetch(next + i, 0, 2);
       pair.ask(k / 32 * rows, std::min<int64_t>((k / 32 + 1) * rows, 16 * kRows));
       multiply_parts(take_left, take_right, [&](int number) {
         ask(number);
         multiply<kRows, kColumns>();
+        if (number == 0) _tile_stored(7, spare, 64);
+        for (int64_t i = 0; i < at_once; ++i) meanwhile();
       });
     }
     constexpr int64_t kApart = kVectors * sizeof(Vector);

@@ -18,7 +18,7 @@ from textseq.layers.softmax.native import native_adaptive_loss
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
 
 # (rows, features, vocabulary): one of each; parts of vectors; more rows than tokens; more features than a block has;
-# several pieces of either factor; of few rows, the most and one more; several pieces of many tokens; rows in two chunks.
+# several pieces of either factor; of few rows, the most and one more; several pieces of tokens; rows in two chunks.
 SHAPES = [(1, 1, 1), (37, 5, 50), (130, 20, 33), (19, 1600, 70), (90, 100, 777), (256, 30, 300), (257, 30, 300)]
 SHAPES += [(60, 20, 2600), (2100, 3, 16500)]
 

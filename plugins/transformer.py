@@ -15,8 +15,8 @@ from textseq.encoder import Encoder
 from textseq.errors import UsageError, problem
 from textseq.layers.attention import SelfAttention
 from textseq.layers.dense import Dense
+from textseq.layers.feed_forward import feed_forward
 from textseq.layers.normalization import RMSNormalization
-from textseq.layers.one_pass import one_pass
 from textseq.registry import encoders
 
 _RING = ("keys", "values", "written")
@@ -200,21 +200,11 @@ class Block(keras.layers.Layer):
             self.attention_norm(inputs), real=real, state=ring, return_state=return_state, training=training
         )
         hidden = inputs + self.dropouts[0](attended, training=training)
-        wide = self.wide(self.feed_forward_norm(hidden))
-        wide = one_pass(_swiglu if self.gated else _gelu, wide, training=training)
-        return hidden + self.dropouts[1](self.narrow(wide), training=training), after
+        fed = feed_forward(self.feed_forward_norm(hidden), self.wide, self.narrow, gated=self.gated, training=training)
+        return hidden + self.dropouts[1](fed, training=training), after
 
 
 def _norm(kind: str, policy: Any) -> keras.layers.Layer:
     if kind == "rms":
         return RMSNormalization(dtype=policy)
     return keras.layers.LayerNormalization(epsilon=1e-5, dtype=policy)
-
-
-def _gelu(wide: Any) -> Any:
-    return ops.gelu(wide, approximate=True)
-
-
-def _swiglu(wide: Any) -> Any:
-    gate, value = ops.split(wide, 2, axis=-1)
-    return ops.silu(gate) * value

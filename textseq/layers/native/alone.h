@@ -25,18 +25,27 @@ class Alone {
     Packed(int64_t lines, int64_t depth)
         : size_(size<kLeft>(depth)), numbers_(panels(lines) * size_) {}
 
-    void pack(const Lines& lines, int64_t depth) {
-      Panels::template pack<kLeft>(lines, depth, numbers_.get(), size_,
+    // Packs lines as those from `panel` on, and their numbers as those from `k` on.
+    void pack(const Lines& lines, int64_t depth, int64_t panel = 0, int64_t k = 0) {
+      Panels::template pack<kLeft>(lines, depth, at(panel, k), size_,
                                    [](int64_t, int64_t, int64_t, int64_t, const float*, int64_t) {});
     }
 
-    const Number* panel(int64_t number) const { return numbers_.get() + number * size_; }
+    // Packs a piece's share of the panels of all lines.
+    void pack_share(const Lines& lines, int64_t depth, int64_t piece, int64_t pieces) {
+      const int64_t all = panels(lines.count), from = all * piece / pieces, to = all * (piece + 1) / pieces;
+      if (from == to) return;
+      const int64_t line = from * kLines, count = std::min(to * kLines, lines.count) - line;
+      pack({lines.start + line * (lines.along ? lines.stride : 1), lines.stride, count, lines.along}, depth, from);
+    }
+
+    Number* at(int64_t panel, int64_t k) const { return numbers_.get() + panel * size_ + k * kLines * Panels::kParts; }
+    const Number* panel(int64_t number) const { return at(number, 0); }
 
    private:
-    static int64_t panels(int64_t lines) {
-      constexpr int64_t kLines = kLeft ? Panels::kTall : Panels::kWide;
-      return (lines + kLines - 1) / kLines;
-    }
+    static constexpr int64_t kLines = kLeft ? Panels::kTall : Panels::kWide;
+
+    static int64_t panels(int64_t lines) { return (lines + kLines - 1) / kLines; }
 
     const int64_t size_;
     const Borrowed<Number> numbers_;

@@ -3,6 +3,7 @@
 
 #include "adaptive.h"
 #include "attention.h"
+#include "feed_forward.h"
 #include "normalization.h"
 #include "recurrence.h"
 
@@ -172,6 +173,52 @@ auto bound_attention_back() {
       .Attr<int32_t>("heads").Attr<bool>("causal").Attr<bool>("masked");
 }
 
+textseq::FeedForward feed_forward_of(In inputs, In wide, In narrow, bool gated) {
+  textseq::FeedForward given;
+  given.rows = inputs.dimensions()[0];
+  given.units = inputs.dimensions()[1];
+  given.inner = narrow.dimensions()[0];
+  given.gated = gated;
+  given.inputs = floats(inputs);
+  given.wide = floats(wide);
+  given.narrow = floats(narrow);
+  return given;
+}
+
+ffi::Error feed_forward(In inputs, In wide, In narrow, Out outputs, Out sums, bool gated) {
+  textseq::FeedForward given = feed_forward_of(inputs, wide, narrow, gated);
+  given.outputs = floats(outputs);
+  given.sums = floats(sums);
+  textseq::run(given, false);
+  return ffi::Error::Success();
+}
+
+ffi::Error feed_forward_back(In inputs, In wide, In narrow, In sums, In d_outputs, Out d_inputs, Out d_wide,
+                             Out d_narrow, bool gated) {
+  textseq::FeedForward given = feed_forward_of(inputs, wide, narrow, gated);
+  given.sums = const_cast<float*>(floats(sums));
+  given.d_outputs = floats(d_outputs);
+  given.d_inputs = floats(d_inputs);
+  given.d_wide = floats(d_wide);
+  given.d_narrow = floats(d_narrow);
+  textseq::run(given, true);
+  return ffi::Error::Success();
+}
+
+auto bound_feed_forward() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+      .Attr<bool>("gated");
+}
+
+auto bound_feed_forward_back() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
+      .Attr<bool>("gated");
+}
+
 textseq::Normalization normalization_of(In inputs, In scale) {
   textseq::Normalization given;
   given.rows = inputs.dimensions()[0];
@@ -254,6 +301,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_back_float32, normalize_back, b
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_float32, attention, bound_attention());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_back_float32, attention_back, bound_attention_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_feed_forward_float32, feed_forward, bound_feed_forward());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_feed_forward_back_float32, feed_forward_back, bound_feed_forward_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax, bound_softmax());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_adaptive_softmax_float32, adaptive_softmax, bound_adaptive_softmax());
 #if defined(TEXTSEQ_TILES)

@@ -20,6 +20,8 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_softmax": False,
     "textseq_adaptive_softmax": False,
     "textseq_product": False,
+    "textseq_feed_forward": False,
+    "textseq_feed_forward_back": False,
     "textseq_normalized": False,
     "textseq_normalized_back": False,
     "textseq_attention": False,

@@ -95,16 +95,9 @@ struct SplitPanels {
     if constexpr (kRows > 1 && kColumns > 1) _tile_dpbf16ps(3, 5, 7);
   }
 
-  // Each sixth of a block asks for a sixth of the next.
   template <int kRows, int kColumns, typename Meanwhile>
   static void sum(const Pair<uint16_t>& pair, Vector (*out)[kVectors], const Meanwhile& meanwhile) {
     const uint16_t *left = pair.left, *right = pair.right, *next = pair.next;
-    const auto ask = [&](int sixth) {
-      for (int64_t i = sixth * kTile; i < (sixth + 1) * kTile; i += kLine) {
-        __builtin_prefetch(left + kBlock + i);
-        __builtin_prefetch(right + kBlock + i);
-      }
-    };
     const auto take_left = [&](int part) {
       _tile_loadd(4, left + (kParts - 1 - part) * kPart, 64);
       if constexpr (kRows > 1) _tile_loadd(5, left + (kParts - 1 - part) * kPart + kTile, 64);
@@ -126,7 +119,6 @@ struct SplitPanels {
       for (int64_t i = 0; i < pair.some; i += kLine) __builtin_prefetch(next + i, 0, 2);
       pair.ask(k / 32 * rows, std::min<int64_t>((k / 32 + 1) * rows, 16 * kRows));
       multiply_parts(take_left, take_right, [&](int number) {
-        ask(number);
         multiply<kRows, kColumns>();
         if (number == 0) _tile_stored(7, spare, 64);
         for (int64_t i = 0; i < at_once; ++i) meanwhile();

@@ -5,6 +5,7 @@
 
 #include "adaptive.h"
 #include "attention.h"
+#include "feed_forward.h"
 #include "normalization.h"
 #include "recurrence.h"
 
@@ -58,6 +59,12 @@ struct Turned {
   explicit Turned(Attributes& given) : first(given.flag("first_turned")), second(given.flag("second_turned")) {}
 
   const bool first, second;
+};
+
+struct Gated {
+  explicit Gated(Attributes& given) : gated(given.flag("gated")) {}
+
+  const bool gated;
 };
 
 struct Seeing {
@@ -257,6 +264,38 @@ void attention_back(void* kernel, TF_OpKernelContext* context) {
 }
 
 // Reads what both ways are given.
+void read_feed_forward(Call& call, const Gated& how, textseq::FeedForward& given) {
+  given.inputs = call.input(0);
+  given.rows = call.size(0, 0);
+  given.units = call.size(0, 1);
+  given.wide = call.input(1);
+  given.narrow = call.input(2);
+  given.inner = call.size(2, 0);
+  given.gated = how.gated;
+}
+
+void feed_forward(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::FeedForward given;
+  read_feed_forward(call, *static_cast<Gated*>(kernel), given);
+  given.outputs = call.output(0, {given.rows, given.units});
+  given.sums = call.output(1, {given.rows, given.columns()});
+  if (call.good()) textseq::run(given, false);
+}
+
+void feed_forward_back(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  textseq::FeedForward given;
+  read_feed_forward(call, *static_cast<Gated*>(kernel), given);
+  given.sums = call.input(3);
+  given.d_outputs = call.input(4);
+  given.d_inputs = call.output(0, {given.rows, given.units});
+  given.d_wide = call.output(1, {given.units, given.columns()});
+  given.d_narrow = call.output(2, {given.inner, given.units});
+  if (call.good()) textseq::run(given, true);
+}
+
+// Reads what both ways are given.
 void read_normalization(Call& call, textseq::Normalization& given) {
   given.inputs = call.input(0);
   given.rows = call.size(0, 0);
@@ -349,6 +388,13 @@ const bool registered = [] {
          {"d_projected: float"}, seeing);
   provide<Seeing>("TextseqAttention", TF_FLOAT, &attention);
   provide<Seeing>("TextseqAttentionBack", TF_FLOAT, &attention_back);
+  define("TextseqFeedForward", {"inputs: float", "wide: float", "narrow: float"}, {"outputs: float", "sums: float"},
+         {"T: {float}", "gated: bool"});
+  define("TextseqFeedForwardBack",
+         {"inputs: float", "wide: float", "narrow: float", "sums: float", "d_outputs: float"},
+         {"d_inputs: float", "d_wide: float", "d_narrow: float"}, {"T: {float}", "gated: bool"});
+  provide<Gated>("TextseqFeedForward", TF_FLOAT, &feed_forward);
+  provide<Gated>("TextseqFeedForwardBack", TF_FLOAT, &feed_forward_back);
   provide("TextseqSoftmax", TF_FLOAT, &softmax);
   provide("TextseqAdaptiveSoftmax", TF_FLOAT, &adaptive_softmax);
   provide<Kernel>("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 
 def upstream_of(args: tuple[Any, ...], upstream: Any) -> Any:
@@ -20,4 +21,4 @@ def scaled(gradient: Any, scale: Any) -> Any:
 
         if tf.get_static_value(scale) == 1.0:
             return gradient
-    return gradient * scale
+    return gradient * ops.cast(scale, gradient.dtype)

@@ -14,7 +14,7 @@ from textseq.layers.dense import Dense
 from textseq.layers.device import has_gpu
 from textseq.layers.native.library import has_to_compile
 from textseq.layers.native.operations import refusal as native_refusal
-from textseq.layers.native.operations import wide_refusal
+from textseq.layers.native.operations import softmax_refusal, wide_refusal
 from textseq.layers.native.products import refusal as product_refusal
 from textseq.layers.normalization import RMSNormalization
 from textseq.layers.recurrence.layer import RecurrentLayer
@@ -96,7 +96,7 @@ def take_native_loops(
         for name, own_refusal, kind in (
             ("recurrent loops", native_refusal, RecurrentLayer),
             ("attention", wide_refusal, SelfAttention),
-            ("softmax", wide_refusal, FullSoftmax | AdaptiveSoftmax),
+            ("softmax", softmax_refusal, FullSoftmax | AdaptiveSoftmax),
             ("normalisation", wide_refusal, RMSNormalization),
             ("dense layers", product_refusal, Dense),
         )

@@ -12,7 +12,7 @@ from keras import ops
 
 from benchmark.batches import token_ids
 from benchmark.specification import Contender, Model
-from textseq.layers.native.operations import wide_refusal as refusal
+from textseq.layers.native.operations import softmax_refusal as refusal
 from textseq.layers.softmax import AdaptiveSoftmax, weighted_softmax_cross_entropy
 
 Arrays = tuple[Any, ...]  # hidden (rows, features), table (vocabulary, features), bias (vocabulary,)

@@ -11,6 +11,7 @@ from both_backends import value_and_gradients
 from keras import ops
 
 from textseq.layers.native import operations
+from textseq.layers.native.operations import softmax_refusal
 from textseq.layers.native.operations import wide_refusal as refusal
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax, weighted_softmax_cross_entropy
 from textseq.layers.softmax.native import native_adaptive_loss
@@ -185,5 +186,33 @@ def test_with_narrow_vectors_it_is_the_backends(monkeypatch: pytest.MonkeyPatch)
     assert refusal() == "without vectors of 512 bits (AVX-512) it would take longer"
 
 
-def test_bfloat16_is_refused() -> None:
+@pytest.mark.skipif(softmax_refusal("bfloat16") is not None, reason=f"by the backend: {softmax_refusal('bfloat16')}")
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("rows", [200, 400])  # few, and more
+def test_in_bfloat16_factors_are_rounded_and_sums_are_not(rows: int, adaptive: bool) -> None:
+    hidden, kernel, bias, targets, weights = arrays_of(rows, 70, 300)
+    hidden, kernel = (np.asarray(ops.cast(ops.cast(part, "bfloat16"), "float32")) for part in (hidden, kernel))
+    clusters = [np.zeros((1, 70), "float32"), np.zeros(1, "float32")] if adaptive else []
+    how = _adaptive(targets, weights, (299,)) if adaptive else _full(targets, weights)
+
+    def loss(hidden: Any, *parts: Any) -> Any:
+        return how(ops.cast(hidden, "bfloat16"), *parts)
+
+    parts = [hidden, kernel, bias, *clusters]
+    made, exact = value_and_gradients(loss, parts), value_and_gradients(how, parts)
+    np.testing.assert_allclose(made[0], exact[0], rtol=2e-5)  # logits are sums of rounded factors, which these are
+    assert not any(np.array_equal(own, right) for own, right in zip(made[1:3], exact[1:3], strict=True))
+    for own, right in zip(made[1:], exact[1:], strict=True):  # powers are rounded where they are factors
+        assert np.abs(own - right).max() <= 2.0**-7 * np.abs(right).max()
+
+
+def _full(targets: np.ndarray, weights: np.ndarray) -> Any:
+    rows = tuple(map(ops.convert_to_tensor, (targets, weights)))
+    return lambda *parts: weighted_softmax_cross_entropy(*parts, *rows, natively=True)
+
+
+def test_what_is_refused_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal("bfloat16") == "it takes float32, not bfloat16 (training.precision)"
+    assert softmax_refusal("bfloat16") == operations.refusal("bfloat16")
+    monkeypatch.setattr(operations, "width", lambda: 8)
+    assert softmax_refusal("float32") == "without vectors of 512 bits (AVX-512) it would take longer"

@@ -48,8 +48,9 @@ def config(**training: Any) -> RunConfig:
 
 
 def allow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has all be compiled that takes float32, and loops in any type, whatever this machine has."""
+    """Has all be compiled that takes float32, and loops and softmaxes in any type, whatever this machine has."""
     monkeypatch.setattr(compiling, "native_refusal", lambda operands: None)
+    monkeypatch.setattr(compiling, "softmax_refusal", lambda operands: None)
     for name in ("wide_refusal", "product_refusal"):
         own = getattr(compiling, name)
 
@@ -172,20 +173,23 @@ class TestNativeLoops:
         assert dense
         assert all(layer.native_refusal == "no tiles" for layer in dense)
 
-    def test_in_bfloat16_the_softmax_stays_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_bfloat16_attention_stays_the_backends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         allow(monkeypatch)
         keras.config.set_dtype_policy("mixed_bfloat16")
         try:
             line, layers, _ = self.lines(native_loops=True)
+            one = model("transformer")
         finally:
             keras.config.set_dtype_policy("float32")
+        assert line == "Recurrent loops and softmax compiled for this processor"
+        assert [layer.native_refusal for layer in layers] == [None, None]
+        own = take_native_loops(config(), one, None, jit=False)
         reason = "it takes float32, not bfloat16 (training.precision)"
-        assert line is not None
-        assert line.split("; ") == [
-            "Recurrent loops compiled for this processor",
-            f"softmax by TensorFlow, not compiled for this processor: {reason}",
+        assert own is not None
+        assert own.split("; ") == [
+            f"Attention, normalisation and dense layers by TensorFlow, not compiled for this processor: {reason}",
+            "softmax compiled for this processor",
         ]
-        assert [layer.native_refusal for layer in layers] == [None, reason]
 
     def test_a_training_by_them_is_the_same_as_without(self) -> None:
         if native_refusal() is not None:

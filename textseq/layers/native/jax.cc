@@ -70,10 +70,8 @@ ffi::Error back(In d_outputs, In d_last_h, In d_last_c, In outputs, In cells, In
   return ffi::Error::Success();
 }
 
-textseq::Softmax softmax_of(In hidden, In kernel, In bias, In targets, In weights, Out d_hidden, Out d_kernel,
-                            Out d_bias) {
+textseq::Softmax softmax_of(In hidden, In kernel, In bias, In targets, In weights, Out d_kernel, Out d_bias) {
   textseq::Softmax given;
-  given.hidden = floats(hidden);
   given.rows = hidden.dimensions()[0];
   given.features = hidden.dimensions()[1];
   given.kernel = floats(kernel);
@@ -81,35 +79,49 @@ textseq::Softmax softmax_of(In hidden, In kernel, In bias, In targets, In weight
   given.bias = floats(bias);
   given.targets = static_cast<const int32_t*>(targets.untyped_data());
   given.weights = floats(weights);
-  given.d_hidden = floats(d_hidden);
   given.d_kernel = floats(d_kernel);
   given.d_bias = floats(d_bias);
   return given;
 }
 
-ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out loss, Out d_hidden, Out d_kernel,
-                   Out d_bias) {
-  const textseq::Softmax given = softmax_of(hidden, kernel, bias, targets, weights, d_hidden, d_kernel, d_bias);
+// Runs `all`, of which `given` is a part that lacks the rows.
+template <bool kOf16Bits, typename All>
+ffi::Error run_softmax(textseq::Softmax& given, const All& all, In hidden, Out loss, Out d_hidden) {
   if (!given.holds_targets()) return ffi::Error::InvalidArgument(textseq::kNoSuchTarget);
-  *floats(loss) = (float)textseq::run(given);
+  if constexpr (kOf16Bits) {
+    const textseq::HalfRows rows(given, static_cast<const uint16_t*>(hidden.untyped_data()),
+                                 static_cast<uint16_t*>(d_hidden->untyped_data()));
+    *floats(loss) = (float)textseq::run(all);
+    rows.finish();
+  } else {
+    given.hidden = floats(hidden);
+    given.d_hidden = floats(d_hidden);
+    *floats(loss) = (float)textseq::run(all);
+  }
   return ffi::Error::Success();
 }
 
+template <bool kOf16Bits>
+ffi::Error softmax(In hidden, In kernel, In bias, In targets, In weights, Out loss, Out d_hidden, Out d_kernel,
+                   Out d_bias) {
+  textseq::Softmax given = softmax_of(hidden, kernel, bias, targets, weights, d_kernel, d_bias);
+  return run_softmax<kOf16Bits>(given, given, hidden, loss, d_hidden);
+}
+
+template <bool kOf16Bits>
 ffi::Error adaptive_softmax(In hidden, In table, In bias, In targets, In weights, In cluster_kernel, In cluster_bias,
                             In cutoffs, Out loss, Out d_hidden, Out d_table, Out d_bias, Out d_cluster_kernel,
                             Out d_cluster_bias) {
   textseq::AdaptiveSoftmax given;
-  given.whole = softmax_of(hidden, table, bias, targets, weights, d_hidden, d_table, d_bias);
+  given.whole = softmax_of(hidden, table, bias, targets, weights, d_table, d_bias);
   given.cluster_kernel = floats(cluster_kernel);
   given.cluster_bias = floats(cluster_bias);
   given.cutoffs = static_cast<const int32_t*>(cutoffs.untyped_data());
   given.clusters = cutoffs.dimensions()[0];
   given.d_cluster_kernel = floats(d_cluster_kernel);
   given.d_cluster_bias = floats(d_cluster_bias);
-  if (!given.whole.holds_targets()) return ffi::Error::InvalidArgument(textseq::kNoSuchTarget);
   if (!given.holds_cutoffs()) return ffi::Error::InvalidArgument(textseq::kNoSuchCutoff);
-  *floats(loss) = (float)textseq::run(given);
-  return ffi::Error::Success();
+  return run_softmax<kOf16Bits>(given.whole, given, hidden, loss, d_hidden);
 }
 
 ffi::Error product(In first, In second, Out sums, bool first_turned, bool second_turned) {
@@ -303,9 +315,11 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_back_float32, attention_back, bo
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_feed_forward_float32, feed_forward, bound_feed_forward());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_feed_forward_back_float32, feed_forward_back, bound_feed_forward_back());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax, bound_softmax());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_adaptive_softmax_float32, adaptive_softmax, bound_adaptive_softmax());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_float32, softmax<false>, bound_softmax());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_adaptive_softmax_float32, adaptive_softmax<false>, bound_adaptive_softmax());
 #if defined(TEXTSEQ_TILES)
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_softmax_bfloat16, softmax<true>, bound_softmax());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_adaptive_softmax_bfloat16, adaptive_softmax<true>, bound_adaptive_softmax());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_bfloat16, forwards<true>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_bfloat16, back<true>, bound_back());
 #endif

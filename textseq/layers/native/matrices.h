@@ -143,13 +143,17 @@ class Product {
   Number* shared_ = nullptr;
 };
 
+template <typename Panels, typename Use>
+void multiply_by(const Matrix& a, const Matrix& b, int64_t rows, int64_t columns, int64_t depth, Use&& use) {
+  Product<std::remove_reference_t<Use>, Panels>(a, b, rows, columns, depth, use).run();
+}
+
 template <typename Use>
 void multiply(const Matrix& a, const Matrix& b, int64_t rows, int64_t columns, int64_t depth, Use&& use) {
-  using Own = std::remove_reference_t<Use>;
 #if defined(TEXTSEQ_TILES)
-  if (Tiles::usable()) return Product<Own, SplitPanels>(a, b, rows, columns, depth, use).run();
+  if (Tiles::usable()) return multiply_by<SplitPanels>(a, b, rows, columns, depth, use);
 #endif
-  Product<Own, FloatPanels>(a, b, rows, columns, depth, use).run();
+  multiply_by<FloatPanels>(a, b, rows, columns, depth, use);
 }
 
 // Where sums are put: rows `stride` apart. Those of later blocks, or all if there were others before, are added.

@@ -17,8 +17,8 @@ from textseq.layers.native.library import Unavailable, library
 _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_recurrence": True,
     "textseq_recurrence_back": True,
-    "textseq_softmax": False,
-    "textseq_adaptive_softmax": False,
+    "textseq_softmax": True,
+    "textseq_adaptive_softmax": True,
     "textseq_product": False,
     "textseq_feed_forward": False,
     "textseq_feed_forward_back": False,
@@ -51,6 +51,11 @@ def refusal(operands: str = "float32") -> str | None:
     if operands == "bfloat16" and not loaded.of_16_bits:
         return "this processor multiplies no tiles of bfloat16 (AMX)"
     return None
+
+
+def softmax_refusal(operands: str = "float32") -> str | None:
+    """Returns the same of a softmax."""
+    return refusal(operands) if operands == "bfloat16" else wide_refusal(operands)
 
 
 def wide_refusal(operands: str = "float32") -> str | None:

@@ -97,11 +97,12 @@ inline void refer_to_targets(const Chunk& c) {
 }
 
 // Makes the powers over them, and their sums.
-inline void make_powers(const Chunk& c) {
+template <typename Panels>
+void make_powers(const Chunk& c) {
   const Softmax& p = c.p;
   const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
   Powers use(c);
-  multiply(hidden, kernel, c.rows, p.vocabulary, p.features, use);
+  multiply_by<Panels>(hidden, kernel, c.rows, p.vocabulary, p.features, use);
   c.others.zeroed();
   for (int64_t piece = 0; piece < use.pieces; ++piece) {
     for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += use.totals->get()[piece * c.rows + row];
@@ -109,10 +110,11 @@ inline void make_powers(const Chunk& c) {
 }
 
 // Makes them over each row's highest logit, as is safe, in passes of their own.
-inline void over_highest(const Chunk& c) {
+template <typename Panels>
+void over_highest(const Chunk& c) {
   const Softmax& p = c.p;
   const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
-  multiply(hidden, kernel, c.rows, p.vocabulary, p.features, c.logits());
+  multiply_by<Panels>(hidden, kernel, c.rows, p.vocabulary, p.features, c.logits());
   c.each_row([&](int64_t row) {
     const Sums logits = c.logits();
     float highest = -INFINITY;
@@ -136,9 +138,9 @@ double run(const Chunk& c) {
   std::unique_ptr<FewRows<Panels>> few;
   if (c.rows <= FewRows<Panels>::kMost) few = std::make_unique<FewRows<Panels>>(c);
   refer_to_targets(c);
-  few ? few->forwards() : make_powers(c);
+  few ? few->forwards() : make_powers<Panels>(c);
   if (!(*std::max_element(c.others.get(), c.others.get() + c.rows) < kLargestSum)) {
-    over_highest(c);
+    over_highest<Panels>(c);
     few = nullptr;
   }
   double loss = 0;
@@ -158,8 +160,8 @@ double run(const Chunk& c) {
   });
   const Matrix powers{c.powers, c.stride}, turned{c.powers, c.stride, true};
   const Matrix kernel{p.kernel, p.features}, hidden{scaled.get(), p.features};
-  few ? few->back() : multiply(powers, kernel, c.rows, p.features, p.vocabulary, HiddenGradient(c));
-  multiply(turned, hidden, p.vocabulary, p.features, c.rows, KernelGradient(c));
+  few ? few->back() : multiply_by<Panels>(powers, kernel, c.rows, p.features, p.vocabulary, HiddenGradient(c));
+  multiply_by<Panels>(turned, hidden, p.vocabulary, p.features, c.rows, KernelGradient(c));
   return loss;
 }
 
@@ -187,7 +189,7 @@ double run(const Softmax& p) {
 // Returns the rows' weighted loss in nats.
 inline double run(const Softmax& p) {
 #if defined(TEXTSEQ_TILES)
-  if (Tiles::usable()) return run<SplitPanels>(p);
+  if (Tiles::usable()) return p.rounded ? run<HalfPanels>(p) : run<SplitPanels>(p);
 #endif
   return run<FloatPanels>(p);
 }

@@ -11,6 +11,7 @@ struct Softmax {
   const int32_t* targets;                // (rows)
   const float* weights;                  // (rows)
   float *d_hidden, *d_kernel, *d_bias;
+  bool rounded = false;                  // factors of products, to bfloat16: by tiles only
 
   bool holds_targets() const {
     return std::all_of(targets, targets + rows, [this](int32_t target) { return target >= 0 && target < vocabulary; });
@@ -18,6 +19,31 @@ struct Softmax {
 };
 
 constexpr const char* kNoSuchTarget = "A target is no token of the softmax's vocabulary.";
+
+// A softmax's rows that come, and whose gradients go, in bfloat16.
+class HalfRows {
+ public:
+  HalfRows(Softmax& p, const uint16_t* hidden, uint16_t* d_hidden)
+      : count_(p.rows * p.features), d_hidden_(d_hidden), numbers_(count_), gradients_(count_) {
+    for (int64_t i = 0; i < count_; ++i) {
+      const uint32_t bits = (uint32_t)hidden[i] << 16;
+      std::memcpy(numbers_.get() + i, &bits, 4);
+    }
+    p.rounded = true;
+    p.hidden = numbers_.get();
+    p.d_hidden = gradients_.get();
+  }
+
+  // Hands on the gradients, which are made by now.
+  void finish() const {
+    for (int64_t i = 0; i < count_; ++i) d_hidden_[i] = textseq::rounded(gradients_.get()[i]);
+  }
+
+ private:
+  const int64_t count_;
+  uint16_t* const d_hidden_;
+  const Borrowed<float> numbers_, gradients_;
+};
 
 // Some rows of a softmax, and what is known of each.
 struct Chunk {

@@ -1,4 +1,4 @@
-// Factors of large products by tiles of bfloat16 (AMX), as exact as float32.
+// Factors of large products by tiles of bfloat16 (AMX): rounded to it, or as exact as float32.
 //
 // A number of float32 is the sum of three of bfloat16, of 8 binary digits each. Six of the nine products of two such
 // sums, added up in float32, leave out 2^-26 of the product at most; float32 itself rounds by 2^-24. After G. Henry,
@@ -15,10 +15,11 @@ namespace textseq {
 
 // A panel is blocks of 32 numbers of 32 lines: of each part two tiles of 16 lines, in the order in which they are read.
 // Which numbers share a pair, here the 1st and the 17th and so on, is of no account; but both factors have to agree.
-struct SplitPanels {
+template <int64_t kNumberParts>
+struct TilePanels {
   using Number = uint16_t;
   static constexpr int kTall = 32;
-  static constexpr int64_t kWide = 32, kParts = 3, kDeepMultiple = 32, kDeepest = 768, kShared = 1 << 19;
+  static constexpr int64_t kWide = 32, kParts = kNumberParts, kDeepMultiple = 32, kDeepest = 768, kShared = 1 << 19;
   static constexpr int64_t kTallPanels = 8, kWidePanels = 8;
 
   static void attend(bool comes) {
@@ -77,14 +78,16 @@ struct SplitPanels {
     for (int i = 0; i < 16; ++i) split<kLeft>(halves[0][i], halves[1][i], to + 32 * i);
   }
 
-  // The three parts of numbers and of those that share their pairs.
+  // The parts of numbers and of those that share their pairs.
   template <bool kLeft>
   static void split(Vector low, Vector high, uint16_t* to) {
     for (int part = 0; part < kParts; ++part) {
-      const Bits first = take_part(low), pairs = first >> 16 | take_part(high);
+      const Bits first = next(low), pairs = first >> 16 | next(high);
       std::memcpy(to + (kLeft ? kParts - 1 - part : part) * kPart, &pairs, sizeof(pairs));
     }
   }
+
+  static Bits next(Vector& values) { return kParts == 1 ? half(values) : take_part(values); }
 
   // The sums of two or four tiles' products with two or one.
   template <int kRows, int kColumns>
@@ -114,15 +117,25 @@ struct SplitPanels {
     _tile_zero(2);
     _tile_zero(3);
     const int64_t rows = 32 * 32 / std::max<int64_t>(1, pair.depth) + 1;  // of the sums, asked for with each block
-    const int64_t at_once = rows / 6 + 1;
+    const int64_t at_once = rows / (kParts == 1 ? 1 : 6) + 1;
+    const auto make = [&] {
+      multiply<kRows, kColumns>();
+      for (int64_t i = 0; i < at_once; ++i) meanwhile();
+    };
     for (int64_t k = 0; k < pair.depth; k += 32, left += kBlock, right += kBlock, next += pair.some) {
       for (int64_t i = 0; i < pair.some; i += kLine) __builtin_prefetch(next + i, 0, 2);
       pair.ask(k / 32 * rows, std::min<int64_t>((k / 32 + 1) * rows, 16 * kRows));
-      multiply_parts(take_left, take_right, [&](int number) {
-        multiply<kRows, kColumns>();
-        if (number == 0) _tile_stored(7, spare, 64);
-        for (int64_t i = 0; i < at_once; ++i) meanwhile();
-      });
+      if constexpr (kParts == 1) {
+        take_left(0);
+        take_right(0);
+        make();
+        if (k % 128 == 0) _tile_stored(7, spare, 64);
+      } else {
+        multiply_parts(take_left, take_right, [&](int number) {
+          make();
+          if (number == 0) _tile_stored(7, spare, 64);
+        });
+      }
     }
     constexpr int64_t kApart = kVectors * sizeof(Vector);
     _tile_stored(0, &out[0][0], kApart);
@@ -131,6 +144,9 @@ struct SplitPanels {
     if constexpr (kRows > 1 && kColumns > 1) _tile_stored(3, &out[16][1], kApart);
   }
 };
+
+using SplitPanels = TilePanels<3>;  // as exact as float32
+using HalfPanels = TilePanels<1>;   // rounded
 
 }  // namespace textseq
 #endif

@@ -177,9 +177,8 @@ void back(void* kernel, TF_OpKernelContext* context) {
   if (call.good()) textseq::run<kType == TF_BFLOAT16>(how.cell, given);
 }
 
-// Reads what both softmaxes are given; returns where the loss is put.
+// Reads what both softmaxes are given, but the rows, and makes room for what they return.
 float* read_softmax(Call& call, textseq::Softmax& given) {
-  given.hidden = call.input(0);
   given.rows = call.size(0, 0);
   given.features = call.size(0, 1);
   given.kernel = call.input(1);
@@ -189,19 +188,38 @@ float* read_softmax(Call& call, textseq::Softmax& given) {
   given.weights = call.input(4);
   if (call.good() && !given.holds_targets()) call.refuse(textseq::kNoSuchTarget);
   float* loss = call.output(0, {});
-  given.d_hidden = call.output(1, {given.rows, given.features});
   given.d_kernel = call.output(2, {given.vocabulary, given.features});
   given.d_bias = call.output(3, {given.vocabulary});
   return loss;
 }
 
+// Reads the rows and runs `all`, of which `given` is a part.
+template <TF_DataType kType, typename All>
+void run_softmax(Call& call, textseq::Softmax& given, const All& all, float* loss) {
+  using Number = std::conditional_t<kType == TF_FLOAT, float, uint16_t>;
+  Number* hidden = call.input<Number>(0);
+  Number* d_hidden = call.output<Number>(1, {given.rows, given.features}, kType);
+  if (!call.good()) return;
+  if constexpr (kType == TF_FLOAT) {
+    given.hidden = hidden;
+    given.d_hidden = d_hidden;
+    *loss = (float)textseq::run(all);
+  } else {
+    const textseq::HalfRows rows(given, hidden, d_hidden);
+    *loss = (float)textseq::run(all);
+    rows.finish();
+  }
+}
+
+template <TF_DataType kType>
 void softmax(void*, TF_OpKernelContext* context) {
   Call call(context);
   textseq::Softmax given;
   float* loss = read_softmax(call, given);
-  if (call.good()) *loss = (float)textseq::run(given);
+  run_softmax<kType>(call, given, given, loss);
 }
 
+template <TF_DataType kType>
 void adaptive_softmax(void*, TF_OpKernelContext* context) {
   Call call(context);
   textseq::AdaptiveSoftmax given;
@@ -213,7 +231,7 @@ void adaptive_softmax(void*, TF_OpKernelContext* context) {
   if (call.good() && !given.holds_cutoffs()) call.refuse(textseq::kNoSuchCutoff);
   given.d_cluster_kernel = call.output(4, {given.clusters, given.whole.features});
   given.d_cluster_bias = call.output(5, {given.clusters});
-  if (call.good()) *loss = (float)textseq::run(given);
+  run_softmax<kType>(call, given.whole, given, loss);
 }
 
 void product(void* kernel, TF_OpKernelContext* context) {
@@ -363,14 +381,16 @@ const bool registered = [] {
          {"d_outputs: float", "d_last_h: float", "d_last_c: float", "outputs: float", "cells: float", "saved: float",
           "recurrent: float", "mask: bool", "drop: float", "h: float", "c: float"},
          {"d_gates: T", "d_recurrent: T", "d_bias: float", "d_h: float", "d_c: float"}, how);
-  define("TextseqSoftmax", {"hidden: float", "kernel: float", "bias: float", "targets: int32", "weights: float"},
-         {"loss: float", "d_hidden: float", "d_kernel: float", "d_bias: float"}, {"T: {float}"});
+  // The rows' own type is read from them; an operation's is said.
+  const std::vector<const char*> types = {"T: {float, bfloat16}", "U: {float, bfloat16}"};
+  define("TextseqSoftmax", {"hidden: U", "kernel: float", "bias: float", "targets: int32", "weights: float"},
+         {"loss: float", "d_hidden: T", "d_kernel: float", "d_bias: float"}, types);
   define("TextseqAdaptiveSoftmax",
-         {"hidden: float", "table: float", "bias: float", "targets: int32", "weights: float", "cluster_kernel: float",
+         {"hidden: U", "table: float", "bias: float", "targets: int32", "weights: float", "cluster_kernel: float",
           "cluster_bias: float", "cutoffs: int32"},
-         {"loss: float", "d_hidden: float", "d_table: float", "d_bias: float", "d_cluster_kernel: float",
+         {"loss: float", "d_hidden: T", "d_table: float", "d_bias: float", "d_cluster_kernel: float",
           "d_cluster_bias: float"},
-         {"T: {float}"});
+         types);
   define("TextseqProduct", {"a: float", "b: float"}, {"sums: float"},
          {"T: {float}", "first_turned: bool", "second_turned: bool"});
   provide<Turned>("TextseqProduct", TF_FLOAT, &product);
@@ -395,12 +415,14 @@ const bool registered = [] {
          {"d_inputs: float", "d_wide: float", "d_narrow: float"}, {"T: {float}", "gated: bool"});
   provide<Gated>("TextseqFeedForward", TF_FLOAT, &feed_forward);
   provide<Gated>("TextseqFeedForwardBack", TF_FLOAT, &feed_forward_back);
-  provide("TextseqSoftmax", TF_FLOAT, &softmax);
-  provide("TextseqAdaptiveSoftmax", TF_FLOAT, &adaptive_softmax);
+  provide("TextseqSoftmax", TF_FLOAT, &softmax<TF_FLOAT>);
+  provide("TextseqAdaptiveSoftmax", TF_FLOAT, &adaptive_softmax<TF_FLOAT>);
   provide<Kernel>("TextseqRecurrence", TF_FLOAT, &forwards<TF_FLOAT>);
   provide<Kernel>("TextseqRecurrenceBack", TF_FLOAT, &back<TF_FLOAT>);
 #if defined(TEXTSEQ_TILES)
   if (textseq::Tiles::usable()) {
+    provide("TextseqSoftmax", TF_BFLOAT16, &softmax<TF_BFLOAT16>);
+    provide("TextseqAdaptiveSoftmax", TF_BFLOAT16, &adaptive_softmax<TF_BFLOAT16>);
     provide<Kernel>("TextseqRecurrence", TF_BFLOAT16, &forwards<TF_BFLOAT16>);
     provide<Kernel>("TextseqRecurrenceBack", TF_BFLOAT16, &back<TF_BFLOAT16>);
   }

@@ -65,7 +65,7 @@ def weighted_softmax_cross_entropy(
         targets: Token ids. `(rows,)`
         weights: Of each row; no gradient flows to them. `(rows,)`
         jit: Whether XLA compiles this as a part of something larger; on TensorFlow, where it knows nothing in place.
-        natively: Whether all is done by what is compiled for this processor; in float32.
+        natively: Whether all is done by what is compiled for this processor.
     """
     if natively:
         return native_loss(hidden, as_tensor(kernel), as_tensor(bias), targets, weights)

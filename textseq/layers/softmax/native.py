@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,7 +14,7 @@ from textseq.layers.upstream import scaled
 
 
 def native_loss(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
-    """Returns what `weighted_softmax_cross_entropy` does; all of it is float32."""
+    """Returns what `weighted_softmax_cross_entropy` does; hidden is float32 or bfloat16, all else float32."""
     return _loss("textseq_softmax", (hidden, kernel, bias), (targets, weights))
 
 
@@ -29,7 +30,7 @@ def native_adaptive_loss(
     """Returns the weighted sum of the losses of a softmax in levels over one table, which is read where it lies.
 
     Args:
-        hidden: `(rows, features)`; all numbers are float32.
+        hidden: `(rows, features)`, float32, or bfloat16 to which products' factors are rounded; all else is float32.
         table: `(vocabulary, features)`
         bias: `(vocabulary,)`
         clusters: Kernel and bias of the clusters. `(clusters, features)`, `(clusters,)`
@@ -48,8 +49,10 @@ def _loss(name: str, parts: tuple[Any, ...], rows: tuple[Any, Any], more: tuple[
     @ops.custom_gradient
     def forward(*parts: Any) -> Any:
         tensors = (*parts[:3], targets, weights, *parts[3:], *more)
-        returned = [((), "float32"), *((tuple(part.shape), "float32") for part in parts)]
-        total, *gradients = operations.call(name, tensors, returned, "float32")
+        operands = keras.backend.standardize_dtype(parts[0].dtype)
+        types = (operands, *("float32",) * (len(parts) - 1))
+        returned = [((), "float32"), *((tuple(part.shape), kind) for part, kind in zip(parts, types, strict=True))]
+        total, *gradients = operations.call(name, tensors, returned, operands)
 
         def backward(*args: Any, upstream: Any = None) -> Any:
             scale = args[0] if upstream is None else upstream

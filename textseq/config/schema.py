@@ -100,9 +100,9 @@ class TrainingConfig:
         accumulate: Batches whose gradients are averaged before a step of the optimizer.
         precision: float32, or mixed_bfloat16 for products in bfloat16.
         jit: Whether to compile with XLA: auto, true or false.
-        native_loops: Whether recurrent layers, and in float32 softmax over tokens, attention, normalisation and dense
-            layers, run by what a C++ compiler makes for this processor: auto (where there is one, and no GPU), true (or
-            nothing) or false.
+        native_loops: Whether recurrent layers and softmaxes over tokens, and in float32 attention, normalisation, dense
+            and feed-forward layers, run by what a C++ compiler makes for this processor: auto (where there is one, and
+            no GPU), true (or nothing) or false.
         early_stopping: Epochs without a better score after which training ends; null for never.
         monitor: The validation score that decides; the task's own where null.
         keep: Whose weights are the run's: "best" (of the epoch with the best monitored score) or "last", where a small

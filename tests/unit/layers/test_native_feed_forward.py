@@ -10,8 +10,9 @@ import pytest
 from both_backends import value_and_gradients
 from keras import ops
 
+from textseq.layers import feed_forward as feed_forward_module
 from textseq.layers.dense import Dense
-from textseq.layers.feed_forward import feed_forward
+from textseq.layers.feed_forward import feed_forward, native_feed_forward
 from textseq.layers.native.operations import refusal
 
 pytestmark = pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
@@ -59,23 +60,13 @@ def layers_of(units: int, inner: int, gated: bool) -> tuple[Dense, Dense]:
     return wide, narrow
 
 
-class Held:
-    """A dense layer's stand-in, whose kernel is a tensor that a gradient flows to."""
-
-    native_refusal = None
-
-    def __init__(self, kernel: Any) -> None:
-        self.kernel = kernel
-
-
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_outputs_and_gradients_are_those_of_the_textbook(shape: tuple[int, int, int], gated: bool) -> None:
     *parts, above = arrays_of(*shape, gated)
 
     def loss(inputs: Any, wide: Any, narrow: Any) -> Any:
-        made: Any = feed_forward(inputs, Held(wide), Held(narrow), gated=gated, training=True)  # type: ignore[arg-type]
-        return ops.sum(made * above)
+        return ops.sum(native_feed_forward(inputs, wide, narrow, gated=gated) * above)
 
     made = value_and_gradients(loss, parts)
     expected = textbook(*parts, above, gated)
@@ -91,8 +82,7 @@ def test_large_sums_neither_overflow_nor_lose_their_slope(gated: bool) -> None:
     kernels = [np.ones((1, 2 if gated else 1), "float32"), np.ones((1, 1), "float32")]
 
     def loss(inputs: Any) -> Any:
-        held: Any = [Held(ops.convert_to_tensor(kernel)) for kernel in kernels]
-        return ops.sum(feed_forward(inputs, *held, gated=gated, training=True))
+        return ops.sum(native_feed_forward(inputs, *map(ops.convert_to_tensor, kernels), gated=gated))
 
     total, d_inputs = value_and_gradients(loss, [inputs])
     with np.errstate(over="ignore"):
@@ -102,18 +92,26 @@ def test_large_sums_neither_overflow_nor_lose_their_slope(gated: bool) -> None:
 
 
 @pytest.mark.parametrize("gated", [False, True])
-def test_a_layer_is_the_same_by_either_way_and_only_training_takes_it(gated: bool) -> None:
+def test_a_layer_is_the_same_by_either_way_and_training_takes_it_where_it_pays(gated: bool) -> None:
     keras.utils.set_random_seed(0)
     wide, narrow = layers_of(6, 10, gated)
-    inputs = np.random.default_rng(0).normal(size=(2, 3, 6)).astype("float32")
-    made = {}
-    for refused, training in ((None, True), (None, False), ("not wanted", True)):
+    inputs = np.random.default_rng(0).normal(size=(2, 600, 6)).astype("float32")
+
+    def made(inputs: np.ndarray, *, refused: str | None = None, training: bool = True) -> np.ndarray:
         wide.native_refusal = refused
-        made[refused, training] = np.asarray(feed_forward(inputs, wide, narrow, gated=gated, training=training))
-    apart = made["not wanted", True]
-    np.testing.assert_array_equal(made[None, False], apart)
-    assert not np.array_equal(made[None, True], apart)  # another way it was
-    np.testing.assert_allclose(made[None, True], apart, atol=1e-6)
+        return np.asarray(feed_forward(inputs, wide, narrow, gated=gated, training=training))
+
+    apart = made(inputs, refused="not wanted")
+    np.testing.assert_array_equal(made(inputs, refused="not wanted", training=False), apart)
+    np.testing.assert_array_equal(made(inputs, training=False), apart)
+    assert not np.array_equal(made(inputs), apart)  # another way it was
+    np.testing.assert_allclose(made(inputs), apart, atol=1e-6)
+
+
+def test_it_pays_for_narrow_layers_of_many_rows() -> None:
+    pays = feed_forward_module._pays
+    asked = [(1024, 384), (None, 384), (1023, 384), (1024, 385), (None, 512)]
+    assert [pays(shape) for shape in asked] == [True, True, False, False, False]
 
 
 def test_without_rows_there_are_no_gradients() -> None:
@@ -121,8 +119,7 @@ def test_without_rows_there_are_no_gradients() -> None:
     parts = [np.zeros((0, 6), "float32"), np.asarray(wide.kernel), np.asarray(narrow.kernel)]
 
     def loss(inputs: Any, wide: Any, narrow: Any) -> Any:
-        held: Any = (Held(wide), Held(narrow))
-        return ops.sum(feed_forward(inputs, *held, gated=False, training=True))
+        return ops.sum(native_feed_forward(inputs, wide, narrow, gated=False))
 
     total, _, d_wide, d_narrow = value_and_gradients(loss, parts)
     assert (total, np.abs(d_wide).max(), np.abs(d_narrow).max()) == (0.0, 0.0, 0.0)

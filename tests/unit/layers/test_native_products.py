@@ -141,6 +141,7 @@ def test_who_has_no_tiles_or_other_factors_is_told(monkeypatch: pytest.MonkeyPat
 @pytest.mark.skipif(not compiler(), reason="no compiler")
 def test_without_tiles_they_are_right_too(tmp_path: Path) -> None:
     here = Path(__file__)
-    files = [here, *map(here.with_name, ("test_native_softmax.py", "test_native_attention.py"))]
+    others = ("test_native_softmax.py", "test_native_attention.py", "test_native_feed_forward.py")
+    files = [here, *map(here.with_name, others)]
     chosen = "textbook or size or spoils or nan or nothing or highest or digits or gradients_are or seen or safely"
     passed_with("-mno-amx-bf16", files, chosen, tmp_path)

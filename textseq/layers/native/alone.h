@@ -3,7 +3,7 @@
 
 #include "panels.h"
 #include "scratch.h"
-#include "split_panels.h"
+#include "tile_panels.h"
 
 namespace textseq {
 

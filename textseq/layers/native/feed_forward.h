@@ -50,6 +50,7 @@ class FeedForwardPass {
   static constexpr int64_t kRows = 128 / Panels::kTall * Panels::kTall;  // at a time, on the way back twice as many
   static constexpr int64_t kChunk = 256;                                 // columns of the inner width at a time
   static constexpr int64_t kSummed = 1024;                               // of it, summed over at once
+  static constexpr int64_t kGradients = int64_t{1} << 24;                // numbers of weights' gradients, all pieces'
 
  public:
   explicit FeedForwardPass(const FeedForward& given, bool back)
@@ -65,9 +66,12 @@ class FeedForwardPass {
   }
 
   void back() {
-    // As many rows a piece as do not depend on the threads, for the weights' gradients are summed by pieces.
+    // As many rows a piece as do not depend on the threads, for the weights' gradients are summed by pieces, each of
+    // which has its own: few of large weights.
+    const int64_t weights = p.units * (p.columns() + p.inner);
+    const int64_t at_most = std::min<int64_t>(16, std::max<int64_t>(4, kGradients / weights));
     const int64_t most = 2 * kRows, few = std::min(2 * most, padded((p.rows + 3) / 4, 32));
-    const int64_t some = std::max(padded((p.rows + 15) / 16, most), few);
+    const int64_t some = std::max(padded((p.rows + at_most - 1) / at_most, most), few);
     const int64_t pieces = (p.rows + some - 1) / some;
     const Borrowed<float> d_wide(pieces * p.units * p.columns()), d_narrow(pieces * p.units * p.inner);
     const auto work = [&](int64_t piece, int64_t first, int64_t end) {

@@ -108,7 +108,7 @@ struct Float32 {
 
 #if defined(TEXTSEQ_TILES)
 // By tiles of 16 rows and 32 columns, summed in float32: numbers of bfloat16, or of float32 as three parts each
-// (split_panels.h). A panel is blocks of 32 rows: of each part, pairs of rows, column by column.
+// (tile_panels.h). A panel is blocks of 32 rows: of each part, pairs of rows, column by column.
 template <typename T>
 struct Tiled {
   using Number = uint16_t;

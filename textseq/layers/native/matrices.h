@@ -7,8 +7,8 @@
 
 #include "panels.h"
 #include "scratch.h"
-#include "split_panels.h"
 #include "threads.h"
+#include "tile_panels.h"
 
 namespace textseq {
 

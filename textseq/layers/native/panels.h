@@ -1,7 +1,7 @@
 // Factors of large products in float32, packed into panels, and the product of two panels.
 //
 // A kind of panels says how much of a product is done at once, packs `lines` of a factor, of which `depth` numbers are
-// summed over, and multiplies: `SplitPanels` (split_panels.h) are another kind.
+// summed over, and multiplies: `SplitPanels` (tile_panels.h) are another kind.
 #pragma once
 
 #include <algorithm>

@@ -63,10 +63,9 @@ class Alone {
         const Number *a = left.panel(row / Panels::kTall), *b = right.panel(column / Panels::kWide);
         Panels::sum(tall, columns - column, {a, b, depth, a, 0, nullptr, 0}, sums, [] {});
         for (int r = 0; r < tall; ++r) {
-          for (int j = 0; j < kVectors; ++j) {
-            const int64_t here = column + j * kWidth, count = std::min(kWidth, columns - here);
-            if (count > 0) take(row + r, here, count, sums[r][j]);
-          }
+          each_vector({row, column, tall, true, true, sums}, r, columns, [&](int64_t here, int64_t count, Vector sum) {
+            take(row + r, here, count, sum);
+          });
         }
       }
     }

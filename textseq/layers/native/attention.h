@@ -246,10 +246,7 @@ void attend(const Attention& p, bool back) {
 
 inline void run(const Attention& p, bool back) {
   if (p.batch == 0 || p.time == 0) return;
-#if defined(TEXTSEQ_TILES)
-  if (Tiles::usable()) return attend<SplitPanels>(p, back);
-#endif
-  attend<FloatPanels>(p, back);
+  by_best_panels([&](auto panels) { attend<decltype(panels)>(p, back); });
 }
 
 }  // namespace textseq

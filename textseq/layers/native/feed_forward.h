@@ -56,7 +56,7 @@ class FeedForwardPass {
   explicit FeedForwardPass(const FeedForward& given, bool back)
       : p(given), back_(back),
         wide_{{Right(wide_lines(), wide_depth()), Right(p.gated ? wide_lines() : 0, wide_depth())}},
-        narrow_(back ? p.inner : p.units, back ? p.units : p.inner) {}
+        narrow_(wide_depth(), wide_lines()) {}
 
   void forwards() {
     const int64_t some = kRows * (p.rows / kRows / kManyPieces + 1);
@@ -84,6 +84,7 @@ class FeedForwardPass {
   }
 
  private:
+  // Of one kernel as it is packed; of the other they are the other way round.
   int64_t wide_lines() const { return back_ ? p.units : p.inner; }
   int64_t wide_depth() const { return back_ ? p.inner : p.units; }
 
@@ -106,7 +107,7 @@ class FeedForwardPass {
       const float* from = p.wide + half * p.inner;
       wide_[half].pack_share({from, p.columns(), wide_lines(), back_}, wide_depth(), piece, pieces);
     }
-    narrow_.pack_share({p.narrow, p.units, back_ ? p.inner : p.units, back_}, back_ ? p.units : p.inner, piece, pieces);
+    narrow_.pack_share({p.narrow, p.units, wide_depth(), back_}, wide_lines(), piece, pieces);
   }
 
   // Hands sums to `take(row, column, count, vector)`: of all rows of `left` with `columns` lines of `right`, those from
@@ -115,10 +116,9 @@ class FeedForwardPass {
   static void multiply(const Left& left, int64_t rows, const Right& right, int64_t line, int64_t columns, int64_t k,
                        int64_t depth, const float* place, int64_t apart, const Take& take) {
     const auto take_row = [&](const Tile& tile, int r) {
-      for (int j = 0; j < kVectors; ++j) {
-        const int64_t column = tile.column + j * kWidth, count = std::min(kWidth, columns - column);
-        if (count > 0) take(tile.row + r, column, count, tile.sums[r][j]);
-      }
+      each_vector(tile, r, columns, [&](int64_t column, int64_t count, Vector sum) {
+        take(tile.row + r, column, count, sum);
+      });
     };
     Behind<decltype(take_row)> behind(take_row);
     const int64_t tiles = (rows + Panels::kTall - 1) / Panels::kTall;
@@ -265,10 +265,7 @@ inline void run(const FeedForward& p, bool back) {
     if (back) std::fill_n(p.d_narrow, p.inner * p.units, 0.0f);
     return;
   }
-#if defined(TEXTSEQ_TILES)
-  if (Tiles::usable()) return pass<SplitPanels>(p, back);
-#endif
-  pass<FloatPanels>(p, back);
+  by_best_panels([&](auto panels) { pass<decltype(panels)>(p, back); });
 }
 
 }  // namespace textseq

@@ -25,10 +25,7 @@ class FewRows {
     hidden_.pack({c_.hidden(0), p_.features, c_.rows, true}, p_.features);
     const double operations = 4.0 * c_.rows * p_.features * some_;
     Helpers::all().run(1, (int)pieces_, operations, [this](int, int piece) { part(piece); }, &Panels::attend);
-    c_.others.zeroed();
-    for (int64_t piece = 0; piece < pieces_; ++piece) {
-      for (int64_t row = 0; row < c_.rows; ++row) c_.others.get()[row] += sums_.get()[piece * c_.rows + row];
-    }
+    c_.add_up(pieces_, sums_.get());
   }
 
   // The rows' gradient, once their scales are known. At the target, where the power is 0, the slope is that of all

@@ -150,10 +150,7 @@ void multiply_by(const Matrix& a, const Matrix& b, int64_t rows, int64_t columns
 
 template <typename Use>
 void multiply(const Matrix& a, const Matrix& b, int64_t rows, int64_t columns, int64_t depth, Use&& use) {
-#if defined(TEXTSEQ_TILES)
-  if (Tiles::usable()) return multiply_by<SplitPanels>(a, b, rows, columns, depth, use);
-#endif
-  multiply_by<FloatPanels>(a, b, rows, columns, depth, use);
+  by_best_panels([&](auto panels) { multiply_by<decltype(panels)>(a, b, rows, columns, depth, use); });
 }
 
 // Where sums are put: rows `stride` apart. Those of later blocks, or all if there were others before, are added.
@@ -166,12 +163,10 @@ struct Sums {
 
   template <typename Put>
   void each(const Tile& tile, int r, const Put& put) const {
-    for (int j = 0; j < kVectors; ++j) {
-      const int64_t column = tile.column + j * kWidth, count = std::min(kWidth, columns - column);
-      if (count <= 0) break;
+    each_vector(tile, r, columns, [&](int64_t column, int64_t count, Vector sum) {
       float* to = at(tile.row + r, column);
-      put(column, count, to, tile.first && !others ? tile.sums[r][j] : tile.sums[r][j] + read(to, count));
-    }
+      put(column, count, to, tile.first && !others ? sum : sum + read(to, count));
+    });
   }
 
   // Whether each is put once: such go past the caches, which what is multiplied needs.

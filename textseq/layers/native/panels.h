@@ -49,6 +49,15 @@ struct Tile {
   const Vector (*sums)[kVectors];
 };
 
+// Hands on the vectors of a tile's row that stand in one of the first `columns`: `put(column, count, sum)`.
+template <typename Put>
+inline void each_vector(const Tile& tile, int r, int64_t columns, const Put& put) {
+  for (int j = 0; j < kVectors; ++j) {
+    const int64_t column = tile.column + j * kWidth, count = std::min(kWidth, columns - column);
+    if (count > 0) put(column, count, tile.sums[r][j]);
+  }
+}
+
 // Takes the sums of tiles, by `take(tile, r)`: a row of one while the next one's are made.
 template <typename Take>
 class Behind {

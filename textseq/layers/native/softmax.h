@@ -103,10 +103,7 @@ void make_powers(const Chunk& c) {
   const Matrix hidden{c.hidden(0), p.features}, kernel{p.kernel, p.features, true};
   Powers use(c);
   multiply_by<Panels>(hidden, kernel, c.rows, p.vocabulary, p.features, use);
-  c.others.zeroed();
-  for (int64_t piece = 0; piece < use.pieces; ++piece) {
-    for (int64_t row = 0; row < c.rows; ++row) c.others.get()[row] += use.totals->get()[piece * c.rows + row];
-  }
+  c.add_up(use.pieces, use.totals->get());
 }
 
 // Makes them over each row's highest logit, as is safe, in passes of their own.

@@ -70,6 +70,14 @@ struct Chunk {
     Helpers::all().run(1, (int)((rows + some - 1) / some), 4.0 * some * p.features, piece, [](bool) {});
   }
 
+  // Adds up the rows' sums of powers, which pieces of the vocabulary gave (pieces, rows).
+  void add_up(int64_t pieces, const float* sums) const {
+    others.zeroed();
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      for (int64_t row = 0; row < rows; ++row) others.get()[row] += sums[piece * rows + row];
+    }
+  }
+
   // The power of a logit over the row's reference, 0 at the target, whose own is kept.
   Vector power(int64_t row, int64_t column, int64_t count, Vector logits) const {
     const Vector over = logits - reference.get()[row];

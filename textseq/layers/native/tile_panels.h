@@ -150,3 +150,16 @@ using HalfPanels = TilePanels<1>;   // rounded
 
 }  // namespace textseq
 #endif
+
+namespace textseq {
+
+// Calls `work` with the panels that are fastest here, as exact as float32.
+template <typename Work>
+void by_best_panels(const Work& work) {
+#if defined(TEXTSEQ_TILES)
+  if (Tiles::usable()) return work(SplitPanels());
+#endif
+  work(FloatPanels());
+}
+
+}  // namespace textseq

@@ -75,12 +75,6 @@ inline Bits take_part(Vector& values) {
   return part;
 }
 
-// Rounded to bfloat16, half to even, in the upper halves.
-inline Bits half(Vector values) {
-  const Bits bits = (Bits)values;
-  return (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u;
-}
-
 // Six of the nine products of two factors in three parts: `left(part)` and `right(part)` load, `multiply(number)` adds.
 // From one to the next one factor changes.
 template <typename Left, typename Right, typename Multiply>

@@ -50,12 +50,13 @@ inline void write(float* to, Vector values, int64_t count) {
 #endif
 }
 
-// Rounds to bfloat16, half to even, as everywhere.
-inline Halves rounded(Vector values) {
-  Bits bits = (Bits)values;
-  bits = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-  return __builtin_convertvector(bits, Halves);
+// Rounds to bfloat16, half to even, as everywhere, in the upper halves.
+inline Bits half(Vector values) {
+  const Bits bits = (Bits)values;
+  return (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u;
 }
+
+inline Halves rounded(Vector values) { return __builtin_convertvector(half(values) >> 16, Halves); }
 
 inline uint16_t rounded(float value) {
   uint32_t bits;

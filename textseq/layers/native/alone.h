@@ -7,6 +7,11 @@
 
 namespace textseq {
 
+// Of what is summed over: from a multiple of what panels' depths are padded to.
+struct Range {
+  int64_t from, end;
+};
+
 // The products of one thread with what it has packed.
 template <typename Panels>
 class Alone {
@@ -31,6 +36,17 @@ class Alone {
                                    [](int64_t, int64_t, int64_t, int64_t, const float*, int64_t) {});
     }
 
+    // Packs of each panel's lines, of which these are the first and the last, the part that `part(line, last)` says.
+    template <typename Part>
+    void pack_parts(const Lines& lines, const Part& part) {
+      for (int64_t line = 0; line < lines.count; line += kLines) {
+        const int64_t count = std::min(kLines, lines.count - line);
+        const Range depth = part(line, line + count - 1);
+        const float* start = lines.start + (lines.along ? line * lines.stride + depth.from : depth.from * lines.stride + line);
+        pack({start, lines.stride, count, lines.along}, depth.end - depth.from, line / kLines, depth.from);
+      }
+    }
+
     // Packs a piece's share of the panels of all lines.
     void pack_share(const Lines& lines, int64_t depth, int64_t piece, int64_t pieces) {
       const int64_t all = panels(lines.count), from = all * piece / pieces, to = all * (piece + 1) / pieces;
@@ -51,17 +67,20 @@ class Alone {
     const Borrowed<Number> numbers_;
   };
 
-  // Hands sums to `take(row, column, count, vector)`; tiles that `skip(row, column)` are left out.
-  template <typename Skip, typename Take>
+  // Hands sums to `take(row, column, count, vector)`, each over the part of the depth that `part(row, last, column)`
+  // says of a tile, whose first and last row these are. Where that is nothing, there is none.
+  template <typename Part, typename Take>
   static void multiply(const Packed<true>& left, const Packed<false>& right, int64_t rows, int64_t columns,
-                       int64_t depth, const Skip& skip, const Take& take) {
+                       const Part& part, const Take& take) {
     alignas(64) Vector sums[kMostTall][kVectors];
     for (int64_t row = 0; row < rows; row += Panels::kTall) {
       const int tall = (int)std::min<int64_t>(Panels::kTall, rows - row);
       for (int64_t column = 0; column < columns; column += Panels::kWide) {
-        if (skip(row + tall - 1, column)) continue;
-        const Number *a = left.panel(row / Panels::kTall), *b = right.panel(column / Panels::kWide);
-        Panels::sum(tall, columns - column, {a, b, depth, a, 0, nullptr, 0}, sums, [] {});
+        const Range depth = part(row, row + tall - 1, column);
+        if (depth.from >= depth.end) continue;
+        const Number* a = left.at(row / Panels::kTall, depth.from);
+        const Number* b = right.at(column / Panels::kWide, depth.from);
+        Panels::sum(tall, columns - column, {a, b, depth.end - depth.from, a, 0, nullptr, 0}, sums, [] {});
         for (int r = 0; r < tall; ++r) {
           each_vector({row, column, tall, true, true, sums}, r, columns, [&](int64_t here, int64_t count, Vector sum) {
             take(row + r, here, count, sum);
@@ -74,7 +93,7 @@ class Alone {
   template <typename Take>
   static void multiply(const Packed<true>& left, const Packed<false>& right, int64_t rows, int64_t columns,
                        int64_t depth, const Take& take) {
-    multiply(left, right, rows, columns, depth, [](int64_t, int64_t) { return false; }, take);
+    multiply(left, right, rows, columns, [depth](int64_t, int64_t, int64_t) { return Range{0, depth}; }, take);
   }
 };
 

@@ -43,7 +43,8 @@ class Group {
       : p(given), text_(text), kv_head_(kv_head), most_(std::min(kRows, given.time)),
         stride_(padded(given.time, 32) + kWidth), scale_(1.0f / std::sqrt((float)given.width)),
         weights_(most_ * stride_), queries_(most_ * given.width), keys_(given.time * given.width) {
-    turn(projected(p.heads + kv_head, 0), p.columns(), 0, p.time, 1.0f, 1.0f, keys_.get(), p.width);
+    turn(projected(p.heads + kv_head, 0), p.columns(), 0, p.time, 1.0f, 1.0f, keys_.get(), p.width,
+         keep);
   }
 
   void forwards() const {
@@ -54,10 +55,13 @@ class Group {
     each([&](int64_t head, int64_t first, int64_t rows) {
       score(queries, keys, head, first, rows);
       const Borrowed<float> factors(rows);
-      for (int64_t row = 0; row < rows; ++row) factors.get()[row] = weigh(head, first + row, weights_row(row));
-      weights.pack({weights_.get(), stride_, rows, true}, seen(first, rows));
+      for (int64_t row = 0; row < rows; ++row) {
+        factors.get()[row] = weigh(head, first + row, weights_row(row));
+        ask(head, first + row, false);
+      }
+      weights.pack_parts({weights_.get(), stride_, rows, true}, keys_of(first));
       float* mixed = of_steps(p.mixed, head, first);
-      By::multiply(weights, values, rows, p.width, seen(first, rows),
+      By::multiply(weights, values, rows, p.width, keys_of(first),
                    [&](int64_t row, int64_t column, int64_t count, Vector sum) {
                      write(mixed + row * p.heads * p.width + column, sum * factors.get()[row], count);
                    });
@@ -80,31 +84,35 @@ class Group {
       score(queries, keys, head, first, rows);
       for (int64_t row = 0; row < rows; ++row) {
         weigh_again(head, first + row, weights_row(row));
+        ask(head, first + row, true);
         means.get()[row] = product_of(d_mixed + row * apart, of_steps(p.mixed, head, first + row));
-        std::fill_n(slopes.get() + row * stride_, stride_, 0.0f);
+        const int64_t hidden = seen(first, row + 1);
+        std::fill_n(slopes.get() + row * stride_ + hidden, stride_ - hidden, 0.0f);
       }
       d_rows.pack({d_mixed, apart, rows, true}, p.width);
-      By::multiply(d_rows, values, rows, count_seen, p.width, hidden_from(first),
+      By::multiply(d_rows, values, rows, count_seen, width_of(first),
                    [&](int64_t row, int64_t column, int64_t count, Vector sum) {
                      const Vector weights = read(weights_row(row) + column, count);
                      write(slopes.get() + row * stride_ + column, weights * (sum - means.get()[row]), count);
                    });
-      d_scores.pack({slopes.get(), stride_, rows, true}, count_seen);
-      By::multiply(d_scores, keys_across, rows, p.width, count_seen,
+      d_scores.pack_parts({slopes.get(), stride_, rows, true}, keys_of(first));
+      By::multiply(d_scores, keys_across, rows, p.width, keys_of(first),
                    [&](int64_t row, int64_t column, int64_t count, Vector sum) {
                      write(d_queries.get() + row * p.width + column, sum, count);
                    });
-      turn(d_queries.get(), p.width, first, rows, scale_, -1.0f, d_projected(head, first), p.columns());
+      turn(d_queries.get(), p.width, first, rows, scale_, -1.0f, d_projected(head, first), p.columns(), write_past);
       steps.pack({queries_.get(), p.width, p.width, false}, rows);
-      turned.pack({slopes.get(), stride_, count_seen, false}, rows);
-      add(turned, steps, count_seen, rows, d_keys.get());
+      turned.pack_parts({slopes.get(), stride_, count_seen, false}, queries_of(first, rows));
+      add(turned, steps, count_seen, queries_of(first, rows), d_keys.get());
       steps.pack({d_mixed, apart, p.width, false}, rows);
-      turned.pack({weights_.get(), stride_, count_seen, false}, rows);
-      add(turned, steps, count_seen, rows, d_values.get());
+      turned.pack_parts({weights_.get(), stride_, count_seen, false}, queries_of(first, rows));
+      add(turned, steps, count_seen, queries_of(first, rows), d_values.get());
     });
-    turn(d_keys.get(), p.width, 0, p.time, 1.0f, -1.0f, d_projected(p.heads + kv_head_, 0), p.columns());
+    turn(d_keys.get(), p.width, 0, p.time, 1.0f, -1.0f, d_projected(p.heads + kv_head_, 0), p.columns(), write_past);
     for (int64_t step = 0; step < p.time; ++step) {
-      std::memcpy(d_projected(value_head(), step), d_values.get() + step * p.width, 4 * p.width);
+      each_number([&](int64_t i, int64_t count) {
+        write_past(d_projected(value_head(), step) + i, read(d_values.get() + step * p.width + i, count), count);
+      });
     }
   }
 
@@ -127,8 +135,9 @@ class Group {
   float* d_projected(int64_t head, int64_t step) const { return p.d_projected + place(head, step); }
 
   // Turns some steps' vectors, the first half of each with the second, or back where `way` is -1.
+  template <typename Put>
   void turn(const float* from, int64_t stride, int64_t first, int64_t rows, float scale, float way, float* to,
-            int64_t to_stride) const {
+            int64_t to_stride, const Put& put) const {
     const int64_t half = p.width / 2;
     for (int64_t row = 0; row < rows; ++row, from += stride, to += to_stride) {
       const int64_t angles = ((p.turns > 1 ? text_ * p.time : 0) + first + row) * half;
@@ -137,8 +146,8 @@ class Group {
         const Vector cos = read(p.cos + angles + i, count) * scale;
         const Vector sin = read(p.sin + angles + i, count) * (scale * way);
         const Vector one = read(from + i, count), other = read(from + half + i, count);
-        write(to + i, one * cos - other * sin, count);
-        write(to + half + i, other * cos + one * sin, count);
+        put(to + i, one * cos - other * sin, count);
+        put(to + half + i, other * cos + one * sin, count);
       }
     }
   }
@@ -153,14 +162,28 @@ class Group {
   // How many keys a query, or the last of some, sees.
   int64_t seen(int64_t first, int64_t rows) const { return p.causal ? first + rows : p.time; }
 
-  auto hidden_from(int64_t first) const {
-    return [this, first](int64_t last, int64_t column) { return p.causal && column > first + last; };
+  // What scores are summed over: nothing where no query sees a key.
+  auto width_of(int64_t first) const {
+    return [this, first](int64_t, int64_t last, int64_t key) {
+      return Range{0, p.causal && key > first + last ? 0 : p.width};
+    };
+  }
+
+  // Which keys some queries see, and which queries see some keys.
+  auto keys_of(int64_t first) const {
+    return [this, first](int64_t, int64_t last, int64_t = 0) { return Range{0, seen(first, last + 1)}; };
+  }
+  auto queries_of(int64_t first, int64_t rows) const {
+    return [this, first, rows](int64_t key, int64_t, int64_t = 0) {
+      const int64_t hidden = p.causal ? std::max<int64_t>(0, key - first) : 0;
+      return Range{hidden / Panels::kDeepMultiple * Panels::kDeepMultiple, rows};
+    };
   }
 
   void score(Left& queries, const Right& keys, int64_t head, int64_t first, int64_t rows) const {
-    turn(projected(head, first), p.columns(), first, rows, scale_, 1.0f, queries_.get(), p.width);
+    turn(projected(head, first), p.columns(), first, rows, scale_, 1.0f, queries_.get(), p.width, keep);
     queries.pack({queries_.get(), p.width, rows, true}, p.width);
-    By::multiply(queries, keys, rows, seen(first, rows), p.width, hidden_from(first),
+    By::multiply(queries, keys, rows, seen(first, rows), width_of(first),
                  [&](int64_t row, int64_t column, int64_t count, Vector sum) {
                    write(weights_row(row) + column, sum, count);
                  });
@@ -178,6 +201,9 @@ class Group {
     for (int64_t i = 0; mask && i < count; ++i) scores[i] += mask[first + i] ? 0.0f : kNever;
   }
 
+  // e^x, and 0 for keys that are hidden.
+  static Vector power(Vector x) { return x < -87.0f ? Vector{} : exponential(x); }
+
   // Puts powers in the place of a query's scores; returns what they are to be multiplied by.
   float weigh(int64_t head, int64_t step, float* row) const {
     const uint8_t* mask = p.mask ? p.mask + text_ * p.time : nullptr;
@@ -188,7 +214,7 @@ class Group {
       most = std::max(most, highest(read(scores, count), count));
     });
     each_score(step, row, [&](float* scores, int64_t count) {
-      const Vector powers = first_of(exponential(read(scores, count) - most), count);
+      const Vector powers = first_of(power(read(scores, count) - most), count);
       write(scores, powers, kWidth);
       sums += powers;
     });
@@ -203,8 +229,35 @@ class Group {
     const float logarithm = p.sums[(text_ * p.heads + head) * p.time + step];
     each_score(step, row, [&](float* scores, int64_t count) {
       hide(scores, count, mask, scores - row);
-      write(scores, first_of(exponential(read(scores, count) - logarithm), count), kWidth);
+      write(scores, first_of(power(read(scores, count) - logarithm), count), kWidth);
     });
+  }
+
+  static void keep(float* to, Vector values, int64_t count) { write(to, values, count); }
+
+  template <typename Work>
+  void each_number(const Work& work) const {
+    for (int64_t i = 0; i < p.width; i += kWidth) work(i, std::min(kWidth, p.width - i));
+  }
+
+  // Asks for a step of the group that comes next.
+  void ask(int64_t head, int64_t step, bool back) const {
+    const bool same = kv_head_ + 1 < p.kv_heads;
+    if (!same && text_ + 1 == p.batch) return;
+    const int64_t ahead = same ? 0 : p.time, next = same ? p.group() : p.group() * (1 - p.kv_heads);
+    const auto ask_for = [&](const float* from) {
+      for (int64_t i = 0; i < p.width; i += 16) __builtin_prefetch(from + i, 0, 2);
+    };
+    ask_for(projected(head + next, step + ahead));
+    if (back) {
+      ask_for(of_steps(p.d_mixed, head + next, step + ahead));
+      ask_for(of_steps(p.mixed, head + next, step + ahead));
+    }
+    if (head % p.group() == 0) {
+      const int64_t other = kv_head_ + (same ? 1 : 1 - p.kv_heads);
+      ask_for(projected(p.heads + other, step + ahead));
+      ask_for(projected(p.heads + p.kv_heads + other, step + ahead));
+    }
   }
 
   float product_of(const float* a, const float* b) const {
@@ -216,8 +269,9 @@ class Group {
     return total(sum);
   }
 
-  void add(const Left& turned, const Right& steps, int64_t lines, int64_t depth, float* to) const {
-    By::multiply(turned, steps, lines, p.width, depth, [&](int64_t row, int64_t column, int64_t count, Vector sum) {
+  template <typename Part>
+  void add(const Left& turned, const Right& steps, int64_t lines, const Part& part, float* to) const {
+    By::multiply(turned, steps, lines, p.width, part, [&](int64_t row, int64_t column, int64_t count, Vector sum) {
       float* here = to + row * p.width + column;
       write(here, read(here, count) + sum, count);
     });
@@ -239,6 +293,7 @@ void attend(const Attention& p, bool back) {
       const Group<Panels> group(p, i / p.kv_heads, i % p.kv_heads);
       back ? group.back() : group.forwards();
     }
+    settle();
   };
   const double operations = (back ? 10.0 : 4.0) * p.time * p.time * p.width * p.group() * some;
   Helpers::all().run(1, (int)((groups + some - 1) / some), operations, work, &Panels::attend);

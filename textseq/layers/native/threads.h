@@ -21,6 +21,8 @@
 #include <thread>
 #include <vector>
 
+#include "denormals.h"
+
 namespace textseq {
 
 // How many processors this process may use: those it is bound to, or fewer, by the variables that TensorFlow and XLA
@@ -73,6 +75,7 @@ class Loop {
   // Works until the loop is done, or `stay` says no at the end of a step.
   template <typename Stay>
   void join(int seat, Stay stay) {
+    const WithoutDenormals flushed;
     attend_(true);
     if (seat > 0) helped_.store(true, std::memory_order_relaxed);
     int step = step_.load(std::memory_order_acquire);

@@ -172,7 +172,10 @@ class Helpers {
       callers_.fetch_add(1);
       open_.push_back({loop, 1});
     }
-    if (seats > 1) wake_.notify_all();
+    if (seats > 1) {
+      calls_.fetch_add(1, std::memory_order_release);
+      wake_.notify_all();
+    }
     loop->join(0, [] { return true; });
     {
       std::lock_guard<std::mutex> hold(lock_);
@@ -206,10 +209,23 @@ class Helpers {
     return nullptr;
   }
 
+  // Stays awake for a while, or until there is a call: to wake a thread takes longer than most operations are apart.
+  void linger() const {
+    constexpr auto kWhile = std::chrono::microseconds(100);
+    const auto end = Clock::now() + kWhile;
+    const uint32_t seen = calls_.load(std::memory_order_acquire);
+    for (int turns = 1; calls_.load(std::memory_order_acquire) == seen && Clock::now() < end; ++turns) rest(turns);
+  }
+
   void serve() {
     std::unique_lock<std::mutex> hold(lock_);
     for (;;) {
       Open* open = nullptr;
+      if (!waiting()) {
+        hold.unlock();
+        linger();
+        hold.lock();
+      }
       wake_.wait(hold, [&] { return (open = waiting()) != nullptr; });
       auto loop = open->loop;
       const int seat = open->taken++;
@@ -225,6 +241,7 @@ class Helpers {
   }
 
   const int processors_;
+  std::atomic<uint32_t> calls_{0};
   std::atomic<int> callers_{0}, busy_{0};
   std::chrono::milliseconds alone_{0};  // how long nobody helps after a loop that was given up
   Clock::time_point alone_until_{};

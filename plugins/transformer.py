@@ -16,7 +16,7 @@ from textseq.errors import UsageError, problem
 from textseq.layers.attention import SelfAttention
 from textseq.layers.dense import Dense
 from textseq.layers.feed_forward import feed_forward
-from textseq.layers.normalization import RMSNormalization
+from textseq.layers.normalization import RMSNormalization, add_and_normalize
 from textseq.registry import encoders
 
 _RING = ("keys", "values", "written")
@@ -103,12 +103,14 @@ class Transformer(Encoder):
         """Returns `(batch, time, units)`, and with `return_state` the cache after the last real token."""
         hidden = inputs if self.entry is None else self.entry(inputs)
         mask = None if mask is None else ops.cast(mask, "bool")
-        after: list[Any] = []
+        added, after = None, []
         for number, block in enumerate(self.blocks):
             ring = None if initial_state is None else tuple(initial_state[part][number] for part in _RING)
-            hidden, ring = block(hidden, real=mask, ring=ring, return_state=return_state, training=training)
+            hidden, added, ring = block(
+                hidden, added, real=mask, ring=ring, return_state=return_state, training=training
+            )
             after.append(ring)
-        outputs = self.final_norm(hidden)
+        outputs = self.final_norm(hidden if added is None else hidden + added)
         return (outputs, self._state(after)) if return_state else outputs
 
     def get_initial_state(self, batch_size: Any) -> Any:
@@ -193,15 +195,26 @@ class Block(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, inputs: Any, real: Any = None, ring: Any = None, return_state: bool = False, training: bool | None = None
-    ) -> tuple[Any, Any]:
-        """Returns the outputs `(batch, time, units)`, and the attention's ring where it is asked for."""
+        self,
+        inputs: Any,
+        added: Any = None,
+        real: Any = None,
+        ring: Any = None,
+        return_state: bool = False,
+        training: bool | None = None,
+    ) -> tuple[Any, Any, Any]:
+        """Returns outputs `(batch, time, units)`, what is yet to be added to them, and the ring where it is asked for.
+
+        So much as the block before has left to be added to the inputs: it is added where they are normalised.
+        """
+        inputs, normalized = add_and_normalize(self.attention_norm, inputs, added, training)
         attended, after = self.attention(
-            self.attention_norm(inputs), real=real, state=ring, return_state=return_state, training=training
+            normalized, real=real, state=ring, return_state=return_state, training=training
         )
-        hidden = inputs + self.dropouts[0](attended, training=training)
-        fed = feed_forward(self.feed_forward_norm(hidden), self.wide, self.narrow, gated=self.gated, training=training)
-        return hidden + self.dropouts[1](fed, training=training), after
+        attended = self.dropouts[0](attended, training=training)
+        hidden, normalized = add_and_normalize(self.feed_forward_norm, inputs, attended, training)
+        fed = feed_forward(normalized, self.wide, self.narrow, gated=self.gated, training=training)
+        return hidden, self.dropouts[1](fed, training=training), after
 
 
 def _norm(kind: str, policy: Any) -> keras.layers.Layer:

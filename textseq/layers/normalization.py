@@ -9,6 +9,7 @@ from keras import ops
 
 from textseq.layers.native import operations
 from textseq.layers.one_pass import compiled, narrowed, pays
+from textseq.layers.upstream import upstream_of
 from textseq.layers.variables import as_tensor
 
 _EPSILON = 1e-6
@@ -36,6 +37,41 @@ class RMSNormalization(keras.layers.RMSNormalization):
         if not (training and pays(inputs.shape)):
             return ops.rms_normalization(inputs, scale=scale, axis=-1, epsilon=_EPSILON)
         return _compiled(inputs, scale)
+
+
+def add_and_normalize(
+    norm: keras.layers.Layer, inputs: Any, added: Any, training: bool | None = None
+) -> tuple[Any, Any]:
+    """Returns inputs plus what is added to them, and that normalised; in one pass over memory where that is compiled.
+
+    Args:
+        norm: Of the last axis.
+        inputs: Of any shape.
+        added: Of the same shape, or None for nothing.
+        training: Whether this is a training step.
+    """
+    if added is not None and training and isinstance(norm, RMSNormalization) and norm.native_refusal is None:
+        rows = [ops.reshape(part, (-1, inputs.shape[-1])) for part in (inputs, added)]
+        return tuple(ops.reshape(made, ops.shape(inputs)) for made in _added_natively(*rows, as_tensor(norm.scale)))
+    sums = inputs if added is None else inputs + added
+    return sums, norm(sums)
+
+
+@ops.custom_gradient
+def _added_natively(inputs: Any, added: Any, scale: Any) -> Any:
+    """Returns sums of rows in float32, and those normalised."""
+    shape, of_scale = (tuple(inputs.shape), "float32"), (tuple(scale.shape), "float32")
+    outputs, roots, sums = operations.call(
+        "textseq_added_normalized", (inputs, added, scale), [shape, (shape[0][:1], "float32"), shape], "float32"
+    )
+
+    def backward(*args: Any, upstream: Any = None) -> Any:
+        d_sums, d_outputs = upstream_of(args, upstream)
+        tensors = (sums, scale, roots, d_outputs, d_sums)
+        d_inputs, d_scale = operations.call("textseq_added_normalized_back", tensors, [shape, of_scale], "float32")
+        return d_inputs, d_inputs, d_scale
+
+    return (sums, outputs), backward
 
 
 @ops.custom_gradient

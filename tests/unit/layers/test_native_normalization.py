@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from both_backends import value_and_gradients
 from keras import ops
 
 from textseq.layers.native.operations import wide_refusal
-from textseq.layers.normalization import RMSNormalization
+from textseq.layers.normalization import RMSNormalization, add_and_normalize
 
 pytestmark = pytest.mark.skipif(wide_refusal() is not None, reason=f"nothing is compiled: {wide_refusal()}")
 
@@ -44,6 +45,32 @@ def test_outputs_and_gradients_are_the_backends(shape: tuple[int, ...], spread: 
     for own, right in zip(made(layer, shape, spread), plain, strict=True):
         assert own.shape == right.shape
         assert np.abs(own - right).max() <= 1e-5 * max(1.0, np.abs(right).max())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5, 20), (40, 90, 37)])
+def test_what_is_added_before_gets_the_backends_gradients(shape: tuple[int, ...]) -> None:
+    layer = RMSNormalization()
+    layer.build(shape)
+    generator = np.random.default_rng(2)
+    inputs, added, *factors = (generator.normal(size=shape).astype("float32") for _ in range(4))
+    scale = generator.normal(size=shape[-1:]).astype("float32")
+
+    def made(inputs: Any, added: Any, scale: Any) -> Any:
+        with keras.StatelessScope(state_mapping=[(layer.scale, scale)]):
+            return add_and_normalize(layer, inputs, added, training=True)
+
+    def score(inputs: Any, added: Any, scale: Any) -> Any:
+        return sum(ops.sum(part * factor) for part, factor in zip(made(inputs, added, scale), factors, strict=True))
+
+    found = {}
+    for refusal in ("training did not ask for it", None):
+        layer.native_refusal = refusal
+        outputs = made(*map(ops.convert_to_tensor, (inputs, added, scale)))
+        found[refusal] = [*map(ops.convert_to_numpy, outputs), *value_and_gradients(score, [inputs, added, scale])[1:]]
+    right, own = found.values()
+    for mine, plain in zip(own, right, strict=True):
+        assert mine.shape == plain.shape
+        assert np.abs(mine - plain).max() <= 1e-5 * max(1.0, np.abs(plain).max())
 
 
 def test_outside_training_it_is_the_backends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,6 +258,39 @@ ffi::Error normalize_back(In inputs, In scale, In roots, In d_outputs, Out d_inp
   return ffi::Error::Success();
 }
 
+ffi::Error add_and_normalize(In inputs, In added, In scale, Out outputs, Out roots, Out sums) {
+  textseq::Normalization given = normalization_of(inputs, scale);
+  given.added = floats(added);
+  given.outputs = floats(outputs);
+  given.roots = floats(roots);
+  given.sums = floats(sums);
+  textseq::normalize(given);
+  return ffi::Error::Success();
+}
+
+ffi::Error add_and_normalize_back(In sums, In scale, In roots, In d_outputs, In d_sums, Out d_inputs, Out d_scale) {
+  textseq::Normalization given = normalization_of(sums, scale);
+  given.roots = const_cast<float*>(floats(roots));
+  given.d_outputs = floats(d_outputs);
+  given.d_sums = floats(d_sums);
+  given.d_inputs = floats(d_inputs);
+  given.d_scale = floats(d_scale);
+  textseq::normalize_back(given);
+  return ffi::Error::Success();
+}
+
+auto bound_add_and_normalize() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>();
+}
+
+auto bound_add_and_normalize_back() {
+  return ffi::Ffi::Bind()
+      .Arg<In>().Arg<In>().Arg<In>().Arg<In>().Arg<In>()
+      .Ret<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>();
+}
+
 auto bound_normalize() {
   return ffi::Ffi::Bind()
       .Arg<In>().Arg<In>()
@@ -310,6 +343,9 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<false>, bound
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<false>, bound_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_float32, normalize, bound_normalize());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_back_float32, normalize_back, bound_normalize_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_added_normalized_float32, add_and_normalize, bound_add_and_normalize());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_added_normalized_back_float32, add_and_normalize_back,
+                              bound_add_and_normalize_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_float32, attention, bound_attention());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_attention_back_float32, attention_back, bound_attention_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_product_float32, product, bound_product());

@@ -1,4 +1,5 @@
-// Rows over the root of their mean square, scaled, and the way back: one pass over memory each.
+// Rows over the root of their mean square, scaled, and the way back: one pass over memory each, also where something is
+// added to them before.
 #pragma once
 
 #include <cmath>
@@ -17,6 +18,9 @@ struct Normalization {
   float *outputs, *roots;       // (rows, width); of each row 1 over the root (rows)
   const float* d_outputs;       // on the way back
   float *d_inputs, *d_scale;
+  const float* added = nullptr;  // to the inputs, and on the way back nothing more
+  float* sums = nullptr;         // of both
+  const float* d_sums = nullptr;
 
   // As many rows at a time as do not depend on the threads, for `d_scale` is summed by them.
   int64_t some() const { return std::max<int64_t>(64, rows / 64 + 1); }
@@ -41,16 +45,18 @@ struct Normalization {
 
 inline void normalize(const Normalization& p) {
   p.each_row([&](int64_t, int64_t row) {
-    const float* from = p.inputs + row * p.width;
+    const int64_t start = row * p.width;
+    const float* from = p.added ? p.sums + start : p.inputs + start;
     const float squares = p.sum([&](int64_t i, int64_t count) {
-      const Vector x = read(from + i, count);
+      Vector x = read(p.inputs + start + i, count);
+      if (p.added) write(p.sums + start + i, x += read(p.added + start + i, count), count);
       return x * x;
     });
     const float root = 1.0f / std::sqrt(squares / p.width + kEpsilon);
     p.roots[row] = root;
     for (int64_t i = 0; i < p.width; i += kWidth) {
       const int64_t count = std::min(kWidth, p.width - i);
-      write(p.outputs + row * p.width + i, read(from + i, count) * root * read(p.scale + i, count), count);
+      write(p.outputs + start + i, read(from + i, count) * root * read(p.scale + i, count), count);
     }
   });
 }
@@ -69,7 +75,8 @@ inline void normalize_back(const Normalization& p) {
     for (int64_t i = 0; i < p.width; i += kWidth) {
       const int64_t count = std::min(kWidth, p.width - i);
       const Vector slope = read(p.scale + i, count) * read(above + i, count) - read(from + i, count) * (root * along);
-      write(p.d_inputs + row * p.width + i, root * slope, count);
+      const int64_t to = row * p.width + i;
+      write(p.d_inputs + to, p.d_sums ? read(p.d_sums + to, count) + root * slope : root * slope, count);
     }
   });
   std::fill_n(p.d_scale, p.width, 0.0f);

@@ -24,6 +24,8 @@ _IN_16_BITS = {  # whether an operation is there in 16 bits too
     "textseq_feed_forward_back": False,
     "textseq_normalized": False,
     "textseq_normalized_back": False,
+    "textseq_added_normalized": False,
+    "textseq_added_normalized_back": False,
     "textseq_attention": False,
     "textseq_attention_back": False,
 }

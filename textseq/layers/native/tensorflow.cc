@@ -313,29 +313,34 @@ void feed_forward_back(void* kernel, TF_OpKernelContext* context) {
   if (call.good()) textseq::run(given, true);
 }
 
-// Reads what both ways are given.
-void read_normalization(Call& call, textseq::Normalization& given) {
+// Reads what both ways are given, where something is added with that before the scale.
+void read_normalization(Call& call, bool adds, textseq::Normalization& given) {
   given.inputs = call.input(0);
   given.rows = call.size(0, 0);
   given.width = call.size(0, 1);
-  given.scale = call.input(1);
+  if (adds) given.added = call.input(1);
+  given.scale = call.input(adds ? 2 : 1);
 }
 
+template <bool kAdds>
 void normalize(void*, TF_OpKernelContext* context) {
   Call call(context);
   textseq::Normalization given;
-  read_normalization(call, given);
+  read_normalization(call, kAdds, given);
   given.outputs = call.output(0, {given.rows, given.width});
   given.roots = call.output(1, {given.rows});
+  if (kAdds) given.sums = call.output(2, {given.rows, given.width});
   if (call.good()) textseq::normalize(given);
 }
 
+template <bool kAdds>
 void normalize_back(void*, TF_OpKernelContext* context) {
   Call call(context);
   textseq::Normalization given;
-  read_normalization(call, given);
+  read_normalization(call, false, given);
   given.roots = call.input(2);
   given.d_outputs = call.input(3);
+  if (kAdds) given.d_sums = call.input(4);
   given.d_inputs = call.output(0, {given.rows, given.width});
   given.d_scale = call.output(1, {given.width});
   if (call.good()) textseq::normalize_back(given);
@@ -397,8 +402,15 @@ const bool registered = [] {
   define("TextseqNormalized", {"inputs: float", "scale: float"}, {"outputs: float", "roots: float"}, {"T: {float}"});
   define("TextseqNormalizedBack", {"inputs: float", "scale: float", "roots: float", "d_outputs: float"},
          {"d_inputs: float", "d_scale: float"}, {"T: {float}"});
-  provide("TextseqNormalized", TF_FLOAT, &normalize);
-  provide("TextseqNormalizedBack", TF_FLOAT, &normalize_back);
+  define("TextseqAddedNormalized", {"inputs: float", "added: float", "scale: float"},
+         {"outputs: float", "roots: float", "sums: float"}, {"T: {float}"});
+  define("TextseqAddedNormalizedBack",
+         {"sums: float", "scale: float", "roots: float", "d_outputs: float", "d_sums: float"},
+         {"d_inputs: float", "d_scale: float"}, {"T: {float}"});
+  provide("TextseqNormalized", TF_FLOAT, &normalize<false>);
+  provide("TextseqNormalizedBack", TF_FLOAT, &normalize_back<false>);
+  provide("TextseqAddedNormalized", TF_FLOAT, &normalize<true>);
+  provide("TextseqAddedNormalizedBack", TF_FLOAT, &normalize_back<true>);
   const std::vector<const char*> seeing = {"T: {float}", "heads: int", "causal: bool", "masked: bool"};
   define("TextseqAttention", {"projected: float", "cos: float", "sin: float", "mask: bool"},
          {"mixed: float", "sums: float"}, seeing);

@@ -10,7 +10,7 @@ import numpy as np
 from keras import tree
 
 from textseq.testing.comparing import array, difference, refute, require, right_state, state_difference, tokens
-from textseq.testing.subject import FEATURES, ROWS, TIME, Subject, carrying
+from textseq.testing.subject import FEATURES, ROWS, TIME, Subject
 
 SEEN = 1e-6  # a change of the outputs above this is one
 _TIMES = range(1, TIME + 1)
@@ -20,9 +20,9 @@ _SMALLEST_FIRST = sorted(_PARTS, key=lambda part: (part[1], part[0]))
 
 def shapes_are_right(subject: Subject, causal: bool) -> None:
     """Outputs are as long as the inputs and as wide as asked."""
-    encoder = subject.made(causal)
+    encoder, call = subject.made(causal), subject.called(causal)
     for rows, time in ((1, 1), (1, 2), (3, 1), (ROWS, TIME)):
-        found, wanted = tuple(encoder(subject.first(time, rows)).shape), (rows, time, subject.units)
+        found, wanted = tuple(call(subject.first(time, rows)).shape), (rows, time, subject.units)
         require(found == wanted, f"{rows} × {tokens(time)}: the outputs are {found}, not {wanted}")
     declared = tuple(encoder.compute_output_shape((None, None, FEATURES)))
     require(declared[-1] == subject.units, f"compute_output_shape says {declared}")
@@ -42,14 +42,14 @@ def two_calls_agree(subject: Subject, causal: bool) -> None:
 
 def padding_changes_nothing(subject: Subject, causal: bool) -> None:
     """A row's outputs are those that it has without padding."""
-    encoder = subject.made(causal)
+    call = subject.called(causal)
 
     def fault(rows: int, time: int, lengths: tuple[int, ...]) -> str | None:
         mask = np.arange(time)[None] < np.array(lengths)[:, None]
         spoiled = np.where(mask[..., None], subject.first(time, rows), 1e3).astype("float32")
-        padded = array(encoder(spoiled, mask=mask))
+        padded = array(call(spoiled, mask=mask))
         for row, length in enumerate(lengths):
-            alone = encoder(subject.inputs[row : row + 1, :length])
+            alone = call(subject.inputs[row : row + 1, :length])
             if found := difference(padded[row : row + 1, :length], alone):
                 return f"row {row}, {tokens(length)} padded to {time}: {found}"
         return None
@@ -60,13 +60,13 @@ def padding_changes_nothing(subject: Subject, causal: bool) -> None:
 
 def a_row_alone_equals_the_row_in_a_batch(subject: Subject, causal: bool) -> None:
     """Rows of a batch do not see each other."""
-    encoder = subject.made(causal)
+    call = subject.called(causal)
 
     def fault(rows: int, time: int) -> str | None:
         inputs = subject.first(time, rows)
-        together = array(encoder(inputs))
+        together = array(call(inputs))
         for row in range(rows):
-            if found := difference(together[row : row + 1], encoder(inputs[row : row + 1])):
+            if found := difference(together[row : row + 1], call(inputs[row : row + 1])):
                 return f"row {row} of {rows}, {tokens(time)}: beside the others {found}"
         return None
 
@@ -75,17 +75,17 @@ def a_row_alone_equals_the_row_in_a_batch(subject: Subject, causal: bool) -> Non
 
 def a_row_without_tokens_is_finite(subject: Subject, causal: bool) -> None:
     """An empty text stands in a batch sooner or later."""
-    encoder = subject.made(causal)
+    call = subject.called(causal)
 
     def fault(rows: int, time: int, empty: int) -> str | None:
         mask = subject.mask[:rows, :time].copy()
         mask[empty] = False
         inputs = subject.first(time, rows)
-        outputs = array(encoder(inputs, mask=mask))
+        outputs = array(call(inputs, mask=mask))
         if found := difference(outputs, np.where(np.isfinite(outputs), outputs, 0.0)):
             return f"{rows} × {time}, row {empty} without a token: {found}"
         others = [row for row in range(rows) if row != empty]
-        found = difference(outputs[others], array(encoder(inputs, mask=subject.mask[:rows, :time]))[others])
+        found = difference(outputs[others], array(call(inputs, mask=subject.mask[:rows, :time]))[others])
         return found and f"row {empty} without a token changes the others: {found}"
 
     refute(fault(ROWS, TIME, 1), (partial(fault, 1, time, 0) for time in _TIMES))
@@ -93,15 +93,15 @@ def a_row_without_tokens_is_finite(subject: Subject, causal: bool) -> None:
 
 def causal_alone_hides_the_future(subject: Subject, causal: bool) -> None:
     """With causal no output sees a later token; without, some do."""
-    encoder = subject.made(causal)
+    call = subject.called(causal)
 
     def leak(rows: int, time: int) -> str | None:
         inputs = subject.first(time, rows)
-        before = array(encoder(inputs))
+        before = array(call(inputs))
         for step in range(1, time):
             changed = inputs.copy()
             changed[:, step] += 1.0
-            moved = np.abs(array(encoder(changed))[:, :step] - before[:, :step]).max(axis=-1)  # (rows, step)
+            moved = np.abs(array(call(changed))[:, :step] - before[:, :step]).max(axis=-1)  # (rows, step)
             if (moved > SEEN).any():
                 row, output = (int(place) for place in np.argwhere(moved > SEEN)[0])
                 return f"row {row}, {tokens(time)}: token {step} changes output {output} by {moved[row, output]:.1e}"
@@ -115,15 +115,15 @@ def causal_alone_hides_the_future(subject: Subject, causal: bool) -> None:
 
 def outputs_see_their_own_token(subject: Subject, causal: bool) -> None:
     """A half that is left in the order of its reading does not."""
-    encoder = subject.made(causal)
+    call = subject.called(causal)
 
     def fault(rows: int, time: int) -> str | None:
         inputs = subject.first(time, rows)
-        before = array(encoder(inputs))
+        before = array(call(inputs))
         for step in (0, time - 1):
             changed = inputs.copy()
             changed[:, step] = -changed[:, step] + 0.5
-            sees = np.abs(array(encoder(changed)) - before)[:, step].max(axis=0) > SEEN  # (units,)
+            sees = np.abs(array(call(changed)) - before)[:, step].max(axis=0) > SEEN  # (units,)
             if float(sees.mean()) < 0.75:
                 blind = f"{int((~sees).sum())} of {len(sees)} units of output {step} do not see it"
                 return f"{tokens(time)}, token {step}: {blind}; is a half of them out of order?"
@@ -137,9 +137,10 @@ def the_state_has_the_rows_first(subject: Subject, causal: bool) -> None:
     encoder = subject.made(causal)
     if not causal or subject.state(encoder) is None:  # one without causal is told by the check after this
         return
+    call = subject.called(causal)
     for rows in (1, 3, ROWS):
         right_state(subject.state(encoder, rows), rows)
-        _, after = encoder(subject.first(2, rows), return_state=True)
+        _, after = call(subject.first(2, rows), return_state=True)
         right_state(after, rows)
     shapes = [[tuple(part.shape[1:]) for part in tree.flatten(subject.state(encoder, rows))] for rows in (1, 3)]
     require(shapes[0] == shapes[1], f"the state of one row is {shapes[0]}, of each of three {shapes[1]}")
@@ -152,17 +153,17 @@ def the_state_is_carried(subject: Subject, causal: bool) -> None:
     if state is None:
         return
     require(causal, "it gives a state without being causal, though no output is final before the last token")
-    call = carrying(encoder)
+    call = subject.called(causal)
 
     def fault(rows: int, cuts: tuple[int, ...], time: int) -> str | None:
         inputs = subject.first(time, rows)
         start = subject.state(encoder, rows)
-        whole, end = encoder(inputs, return_state=True)
-        if found := difference(encoder(inputs, initial_state=start), whole):
+        whole, end = call(inputs, return_state=True)
+        if found := difference(call(inputs, initial_state=start), whole):
             return f"{tokens(time)}: the first state is not what it begins with; {found}"
         for cut in cuts:
-            first, middle = call(inputs[:, :cut], start)
-            second, last = call(inputs[:, cut:], middle)
+            first, middle = call(inputs[:, :cut], initial_state=start, return_state=True)
+            second, last = call(inputs[:, cut:], initial_state=middle, return_state=True)
             read = f"{tokens(time)} read as {cut} and {time - cut}"
             if found := difference(np.concatenate([array(first), array(second)], 1), whole):
                 return f"{read}: {found} from one reading"
@@ -179,16 +180,17 @@ def the_state_ends_at_the_last_token(subject: Subject, causal: bool) -> None:
     encoder = subject.made(causal)
     if not causal or subject.state(encoder) is None:
         return
+    call = subject.called(causal)
 
     def fault(rows: int, time: int, lengths: tuple[int, ...]) -> str | None:
         mask = np.arange(time)[None] < np.array(lengths)[:, None]
-        _, padded = encoder(subject.first(time, rows), mask=mask, return_state=True)
+        _, padded = call(subject.first(time, rows), mask=mask, return_state=True)
         for row, length in enumerate(lengths):
             rest = subject.inputs[row : row + 1, :2]
-            _, short = encoder(subject.inputs[row : row + 1, :length], return_state=True)
+            _, short = call(subject.inputs[row : row + 1, :length], return_state=True)
             mine: Any = tree.map_structure(lambda part, row=row: part[row : row + 1], padded)
-            wanted = encoder(rest, initial_state=short)
-            if found := difference(encoder(rest, initial_state=mine), wanted):
+            wanted = call(rest, initial_state=short)
+            if found := difference(call(rest, initial_state=mine), wanted):
                 return f"row {row}, {tokens(length)} padded to {time}: of what follows {found}"
         return None
 

@@ -32,6 +32,7 @@ class Subject:
     def __post_init__(self) -> None:
         self.inputs = np.random.default_rng(7).normal(size=(ROWS, TIME, FEATURES)).astype("float32")
         self._made: dict[bool, Any] = {}
+        self._called: dict[bool, Any] = {}
 
     @property
     def mask(self) -> np.ndarray:
@@ -67,6 +68,21 @@ class Subject:
         if causal not in self._made:
             self._made[causal] = self.make(causal)
         return self._made[causal]
+
+    def called(self, causal: bool) -> Callable[..., Any]:
+        """Returns the shared one as a function of inputs, and by name of mask, first state and `return_state`.
+
+        Under JAX it is compiled, as in training: of a call as it stands each operation would be, anew for each shape.
+        """
+        encoder = self.made(causal)
+        if keras.backend.backend() != "jax":
+            return encoder
+        import jax
+
+        def call(inputs: Any, mask: Any = None, initial_state: Any = None, return_state: bool = False) -> Any:
+            return encoder(inputs, mask=mask, initial_state=initial_state, return_state=return_state)
+
+        return self._called.setdefault(causal, jax.jit(call, static_argnames="return_state"))
 
     def state(self, encoder: Any, rows: int = ROWS) -> Any:
         """Returns the state before the first token; None where the encoder carries none."""
@@ -122,22 +138,6 @@ def gradients(encoder: Any, subject: Subject, direction: np.ndarray) -> list[Any
     with tf.GradientTape() as tape:
         total = ops.sum(encoder(subject.inputs, mask=subject.mask) * direction)
     return list(tape.gradient(total, [variable.value for variable in encoder.trainable_variables]))
-
-
-def carrying(encoder: Any) -> Callable[..., Any]:
-    """Returns the encoder as a function of inputs and a first state, to outputs and the last one.
-
-    Under JAX it is compiled, as in training: of a call as it stands each operation would be, anew for each shape.
-    """
-
-    def call(inputs: Any, state: Any) -> Any:
-        return encoder(inputs, initial_state=state, return_state=True)
-
-    if keras.backend.backend() != "jax":
-        return call
-    import jax
-
-    return jax.jit(call)
 
 
 def compiled(encoder: Any) -> Callable[..., Any]:

@@ -97,6 +97,7 @@ def test_padded_steps_are_not_seen(steps: int, monkeypatch: pytest.MonkeyPatch) 
     plain, own = both(layer_of(4, 2, 8, causal=False), steps, real)
     assert seen
     assert_near(plain, own)
+    assert not own[1][~real].any()  # nothing at all flows to what nobody sees
 
 
 def test_scores_far_apart_are_weighed_safely() -> None:

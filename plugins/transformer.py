@@ -205,7 +205,7 @@ class Block(keras.layers.Layer):
     ) -> tuple[Any, Any, Any]:
         """Returns outputs `(batch, time, units)`, what is yet to be added to them, and the ring where it is asked for.
 
-        So much as the block before has left to be added to the inputs: it is added where they are normalised.
+        `added` is what the block before left so, None for nothing: inputs and it are summed where they are normalised.
         """
         inputs, normalized = add_and_normalize(self.attention_norm, inputs, added, training)
         attended, after = self.attention(

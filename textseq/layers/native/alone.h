@@ -42,8 +42,8 @@ class Alone {
       for (int64_t line = 0; line < lines.count; line += kLines) {
         const int64_t count = std::min(kLines, lines.count - line);
         const Range depth = part(line, line + count - 1);
-        const float* start = lines.start + (lines.along ? line * lines.stride + depth.from : depth.from * lines.stride + line);
-        pack({start, lines.stride, count, lines.along}, depth.end - depth.from, line / kLines, depth.from);
+        const int64_t start = lines.along ? line * lines.stride + depth.from : depth.from * lines.stride + line;
+        pack({lines.start + start, lines.stride, count, lines.along}, depth.end - depth.from, line / kLines, depth.from);
       }
     }
 

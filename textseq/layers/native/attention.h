@@ -43,8 +43,7 @@ class Group {
       : p(given), text_(text), kv_head_(kv_head), most_(std::min(kRows, given.time)),
         stride_(padded(given.time, 32) + kWidth), scale_(1.0f / std::sqrt((float)given.width)),
         weights_(most_ * stride_), queries_(most_ * given.width), keys_(given.time * given.width) {
-    turn(projected(p.heads + kv_head, 0), p.columns(), 0, p.time, 1.0f, 1.0f, keys_.get(), p.width,
-         keep);
+    turn(projected(p.heads + kv_head, 0), p.columns(), 0, p.time, 1.0f, 1.0f, keys_.get(), p.width, keep);
   }
 
   void forwards() const {
@@ -262,10 +261,7 @@ class Group {
 
   float product_of(const float* a, const float* b) const {
     Vector sum = {};
-    for (int64_t i = 0; i < p.width; i += kWidth) {
-      const int64_t count = std::min(kWidth, p.width - i);
-      sum += read(a + i, count) * read(b + i, count);
-    }
+    each_number([&](int64_t i, int64_t count) { sum += read(a + i, count) * read(b + i, count); });
     return total(sum);
   }
 

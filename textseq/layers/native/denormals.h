@@ -5,8 +5,8 @@
 
 namespace textseq {
 
-// Has this thread take such numbers for 0, for as long as this lives: as TensorFlow's and XLA's threads do, so that what
-// a number is does not depend on whose thread made it.
+// Has this thread take such numbers for 0, for as long as this lives. TensorFlow's and XLA's threads do; where helpers
+// did not, what a number is would depend on whose thread made it.
 class WithoutDenormals {
  public:
   WithoutDenormals() : before_(get()) { set(before_ | kFlush); }

@@ -18,7 +18,7 @@ struct Normalization {
   float *outputs, *roots;       // (rows, width); of each row 1 over the root (rows)
   const float* d_outputs;       // on the way back
   float *d_inputs, *d_scale;
-  const float* added = nullptr;  // to the inputs, and on the way back nothing more
+  const float* added = nullptr;  // to the inputs before, where something is; not known on the way back
   float* sums = nullptr;         // of both
   const float* d_sums = nullptr;
 

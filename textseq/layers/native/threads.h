@@ -201,19 +201,22 @@ class Helpers {
     for (int i = 1; i < processors_; ++i) std::thread([this] { serve(); }).detach();
   }
 
+  // Whether one more thread would find a processor, and is wanted.
+  bool room() const { return callers_.load() + busy_.load() < processors_ && Clock::now() >= alone_until_; }
+
   Open* waiting() {
-    if (callers_.load() + busy_.load() >= processors_ || Clock::now() < alone_until_) return nullptr;
+    if (!room()) return nullptr;
     for (auto& open : open_) {
       if (open.taken < open.loop->seats() && !open.loop->given_up()) return &open;
     }
     return nullptr;
   }
 
-  // Stays awake for a while, or until there is a call: to wake a thread takes longer than most operations are apart.
-  void linger() const {
+  // Stays awake for a while, or until there are more calls than were seen: to wake a thread takes longer than most
+  // operations are apart.
+  void linger(uint32_t seen) const {
     constexpr auto kWhile = std::chrono::microseconds(100);
     const auto end = Clock::now() + kWhile;
-    const uint32_t seen = calls_.load(std::memory_order_acquire);
     for (int turns = 1; calls_.load(std::memory_order_acquire) == seen && Clock::now() < end; ++turns) rest(turns);
   }
 
@@ -221,9 +224,10 @@ class Helpers {
     std::unique_lock<std::mutex> hold(lock_);
     for (;;) {
       Open* open = nullptr;
-      if (!waiting()) {
+      const uint32_t seen = calls_.load(std::memory_order_acquire);
+      if (room() && !waiting()) {
         hold.unlock();
-        linger();
+        linger(seen);
         hold.lock();
       }
       wake_.wait(hold, [&] { return (open = waiting()) != nullptr; });

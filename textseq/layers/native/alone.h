@@ -43,7 +43,8 @@ class Alone {
         const int64_t count = std::min(kLines, lines.count - line);
         const Range depth = part(line, line + count - 1);
         const int64_t start = lines.along ? line * lines.stride + depth.from : depth.from * lines.stride + line;
-        pack({lines.start + start, lines.stride, count, lines.along}, depth.end - depth.from, line / kLines, depth.from);
+        const Lines some{lines.start + start, lines.stride, count, lines.along};
+        pack(some, depth.end - depth.from, line / kLines, depth.from);
       }
     }
 

@@ -19,6 +19,7 @@ from textseq.layers.native.products import refusal as product_refusal
 from textseq.layers.normalization import RMSNormalization
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
+from textseq.training.fused_optimizers import OnePass
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,12 @@ def take_native_loops(
         for layer in chosen:
             refusals[name] = layer.native_refusal = reason or own_refusal(layer.compute_dtype)
     return None if has_gpu() else native_line(refusals)
+
+
+def take_native_norm(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> None:
+    """Has gradients' norm made by what is compiled for this processor, where layers of the model are."""
+    if isinstance(optimizer, OnePass):
+        optimizer.native = any(getattr(layer, "native_refusal", "") is None for layer in model._flatten_layers())
 
 
 def _native_refusal(

@@ -12,12 +12,18 @@ from typing import Any
 
 import keras
 
+from textseq.layers.native import operations
 from textseq.layers.sums import sum_of_scalars
 
 
-class _OnePass:
-    """Replaces how gradients are clipped and applied; the arguments, variables and checkpoints stay Keras's."""
+class OnePass:
+    """Replaces how gradients are clipped and applied; the arguments, variables and checkpoints stay Keras's.
 
+    Attributes:
+        native: Whether their norm is made by what is compiled for this processor, by all threads.
+    """
+
+    native: bool = False
     global_clipnorm: float | None
     _scale: Any = None
 
@@ -30,10 +36,18 @@ class _OnePass:
             return super()._clip_gradients(grads)  # type: ignore[misc]
         grads = [_each_row_once(gradient) for gradient in grads]
         values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in grads]
-        norm = tf.sqrt(2.0 * sum_of_scalars([tf.nn.l2_loss(tf.cast(value, tf.float32)) for value in values]))
+        norm = tf.sqrt(self._square_sum([tf.cast(value, tf.float32) for value in values]))
         # A norm that is no number makes the scale none either, so that the divergence shows.
         self._scale = self.global_clipnorm / tf.maximum(norm, self.global_clipnorm) + (norm - norm)
         return grads
+
+    def _square_sum(self, values: list[Any]) -> Any:
+        import tensorflow as tf
+
+        if self.native:
+            (found,) = operations.call("textseq_square_sum", [values], [((), "float32")], "float32")
+            return found
+        return 2.0 * sum_of_scalars([tf.nn.l2_loss(value) for value in values])
 
     def _scaled(self, gradient: Any, dtype: Any) -> Any:
         import tensorflow as tf
@@ -47,7 +61,7 @@ class _OnePass:
         return gradient * scale
 
 
-class _AdamInOnePass(_OnePass):
+class _AdamInOnePass(OnePass):
     """m += (1 - β₁)(g - m); v += (1 - β₂)(g² - v); w -= rate · m / (√v + ε), in one kernel."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -84,7 +98,7 @@ class AdamW(_AdamInOnePass, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`."""
 
 
-class SGD(_OnePass, keras.optimizers.SGD):
+class SGD(OnePass, keras.optimizers.SGD):
     """`keras.optimizers.SGD`; without momentum, w -= rate · g, in one kernel."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

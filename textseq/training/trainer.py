@@ -21,7 +21,7 @@ from textseq.tasks.base import Prepared, Task
 from textseq.training.callbacks import monitored, user_callbacks
 from textseq.training.checkpoints.folder import Checkpoint
 from textseq.training.checkpoints.weights import load_weights
-from textseq.training.compiling import Compiling, choose, recurrence_line, take_native_loops
+from textseq.training.compiling import Compiling, choose, recurrence_line, take_native_loops, take_native_norm
 from textseq.training.faults import with_a_way_on
 from textseq.training.feeding import Feed
 from textseq.training.fitting import Fitting
@@ -98,6 +98,7 @@ def build(config: RunConfig, task: Task, prepared: Prepared, say: Say | None = N
     optimizer = build_optimizer(config.training, config.training.epochs * feed.steps_per_epoch)
     compiling = choose(config, model, fixed_shapes=getattr(feed.batches, "fixed_shape", False))
     loops = take_native_loops(config, model, say, jit=compiling.jit)
+    take_native_norm(optimizer, model)
     model.compile(optimizer, jit_compile=compiling.jit, **task.compile_arguments(prepared.labels))
     if config.training.monitor is not None:
         scores = task.evaluate(model, prepared.splits["validation"].head(), prepared)

@@ -13,8 +13,8 @@ from textseq.errors import UsageError
 from textseq.layers.dense import Dense
 from textseq.layers.recurrence.layer import RecurrentLayer
 from textseq.layers.softmax import AdaptiveSoftmax, FullSoftmax
-from textseq.training import compiling
-from textseq.training.compiling import choose, native_refusal, recurrence_line, take_native_loops
+from textseq.training import compiling, fused_optimizers
+from textseq.training.compiling import choose, native_refusal, recurrence_line, take_native_loops, take_native_norm
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("JAX always compiles", allow_module_level=True)
@@ -146,6 +146,14 @@ class TestNativeLoops:
         assert line == f"Recurrent loops and softmax by TensorFlow, not compiled for this processor: {reason}"
         assert len(layers) == 2
         assert all(layer.native_refusal == reason for layer in layers)
+
+    def test_the_norm_of_gradients_is_theirs_where_any_layer_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for wanted in ("auto", False):
+            allow(monkeypatch)
+            one, optimizer = model("lstm"), fused_optimizers.SGD(0.1)
+            take_native_loops(config(native_loops=wanted), one, None, jit=False)
+            take_native_norm(optimizer, one)
+            assert optimizer.native is (wanted == "auto")
 
     def test_where_they_are_demanded_and_cannot_be_it_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(compiling, "native_refusal", lambda operands: "there is no C++ compiler")

@@ -13,6 +13,7 @@ if keras.backend.backend() != "tensorflow":
 
 import tensorflow as tf
 
+from textseq.layers.native.operations import refusal
 from textseq.training import fused_optimizers
 
 KINDS = [
@@ -64,6 +65,32 @@ def test_rows_of_an_embedding_count_once_in_the_norm(kind: str) -> None:
     ours = weights_after(getattr(fused_optimizers, kind)(0.1, global_clipnorm=0.5), [[sparse, rest]])
     stock = weights_after(getattr(keras.optimizers, kind)(0.1, global_clipnorm=0.5), [[tf.constant(whole), rest]])
     np.testing.assert_allclose(ours[0], stock[0], **TOLERANCE)
+
+
+@pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
+@pytest.mark.parametrize("sizes", [[1], [3, 200_000], [5000, 0, 70_001, 64]], ids=str)
+def test_a_compiled_norm_is_that_of_float64(sizes: list[int]) -> None:
+    generator = np.random.default_rng(3)
+    values = [generator.normal(size=size, scale=10.0**place).astype("float32") for place, size in enumerate(sizes)]
+    optimizer = fused_optimizers.SGD(0.1, global_clipnorm=1.0)
+    optimizer.native = True
+    optimizer._clip_gradients([tf.constant(value) for value in values])
+    norm = np.sqrt(sum(np.square(value.astype("float64")).sum() for value in values))
+    assert float(optimizer._scale) == pytest.approx(1.0 / max(norm, 1.0), rel=1e-6)
+
+
+@pytest.mark.skipif(refusal() is not None, reason=f"nothing is compiled: {refusal()}")
+def test_a_compiled_norm_clips_and_shows_what_is_no_number() -> None:
+    made = []
+    for native in (False, True):
+        optimizer = fused_optimizers.Adam(0.1, global_clipnorm=0.5)
+        optimizer.native = native
+        made.append(weights_after(optimizer, dense(6)))
+    for plain, own in zip(*made, strict=True):
+        np.testing.assert_allclose(own, plain, rtol=1e-5, atol=1e-6)
+    optimizer = fused_optimizers.SGD(0.1, global_clipnorm=1.0)
+    optimizer.native = True
+    assert np.isnan(weights_after(optimizer, [[tf.fill((6, 3), float("nan")), tf.zeros((4,))]])[1]).all()
 
 
 def test_sgd_writes_only_the_rows_that_have_a_gradient() -> None:

@@ -8,6 +8,7 @@
 #include "feed_forward.h"
 #include "normalization.h"
 #include "recurrence.h"
+#include "square_sum.h"
 
 namespace {
 
@@ -104,6 +105,16 @@ class Call {
     if (!good()) return 0;
     tensors_.push_back(tensor);
     return TF_Dim(tensor, axis);
+  }
+
+  // Of a list, whose tensors come one after the other.
+  std::vector<textseq::Numbers> inputs() {
+    std::vector<textseq::Numbers> all;
+    for (int i = 0; good() && i < TF_NumInputs(context_); ++i) {
+      const float* start = input(i);
+      if (good()) all.push_back({start, TF_TensorElementCount(tensors_.back())});
+    }
+    return all;
   }
 
   template <typename T = float>
@@ -346,6 +357,13 @@ void normalize_back(void*, TF_OpKernelContext* context) {
   if (call.good()) textseq::normalize_back(given);
 }
 
+void square_sum(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  const std::vector<textseq::Numbers> tensors = call.inputs();
+  float* sum = call.output(0, {});
+  if (call.good()) *sum = (float)textseq::square_sum(tensors);
+}
+
 void shapes_unknown(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
@@ -411,6 +429,8 @@ const bool registered = [] {
   provide("TextseqNormalizedBack", TF_FLOAT, &normalize_back<false>);
   provide("TextseqAddedNormalized", TF_FLOAT, &normalize<true>);
   provide("TextseqAddedNormalizedBack", TF_FLOAT, &normalize_back<true>);
+  define("TextseqSquareSum", {"tensors: N * float"}, {"sum: float"}, {"T: {float}", "N: int >= 1"});
+  provide("TextseqSquareSum", TF_FLOAT, &square_sum);
   const std::vector<const char*> seeing = {"T: {float}", "heads: int", "causal: bool", "masked: bool"};
   define("TextseqAttention", {"projected: float", "cos: float", "sin: float", "mask: bool"},
          {"mixed: float", "sums: float"}, seeing);

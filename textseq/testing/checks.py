@@ -32,7 +32,6 @@ ENCODER_CHECKS: tuple[Check, ...] = (
     sequences.causal_alone_hides_the_future,
     sequences.outputs_see_their_own_token,
     sequences.the_state_has_the_rows_first,
-    sequences.the_state_has_the_rows_first,
     sequences.the_state_is_carried,
     sequences.the_state_ends_at_the_last_token,
     training.dropout_is_for_training,

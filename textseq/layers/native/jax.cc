@@ -248,14 +248,17 @@ ffi::Error normalize(In inputs, In scale, Out outputs, Out roots) {
   return ffi::Error::Success();
 }
 
-ffi::Error normalize_back(In inputs, In scale, In roots, In d_outputs, Out d_inputs, Out d_scale) {
-  textseq::Normalization given = normalization_of(inputs, scale);
+ffi::Error normalize_back(textseq::Normalization given, In roots, In d_outputs, Out d_inputs, Out d_scale) {
   given.roots = const_cast<float*>(floats(roots));
   given.d_outputs = floats(d_outputs);
   given.d_inputs = floats(d_inputs);
   given.d_scale = floats(d_scale);
   textseq::normalize_back(given);
   return ffi::Error::Success();
+}
+
+ffi::Error normalize_rows_back(In inputs, In scale, In roots, In d_outputs, Out d_inputs, Out d_scale) {
+  return normalize_back(normalization_of(inputs, scale), roots, d_outputs, d_inputs, d_scale);
 }
 
 ffi::Error add_and_normalize(In inputs, In added, In scale, Out outputs, Out roots, Out sums) {
@@ -270,13 +273,8 @@ ffi::Error add_and_normalize(In inputs, In added, In scale, Out outputs, Out roo
 
 ffi::Error add_and_normalize_back(In sums, In scale, In roots, In d_outputs, In d_sums, Out d_inputs, Out d_scale) {
   textseq::Normalization given = normalization_of(sums, scale);
-  given.roots = const_cast<float*>(floats(roots));
-  given.d_outputs = floats(d_outputs);
   given.d_sums = floats(d_sums);
-  given.d_inputs = floats(d_inputs);
-  given.d_scale = floats(d_scale);
-  textseq::normalize_back(given);
-  return ffi::Error::Success();
+  return normalize_back(given, roots, d_outputs, d_inputs, d_scale);
 }
 
 auto bound_add_and_normalize() {
@@ -342,7 +340,7 @@ auto bound_back() {
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_float32, forwards<false>, bound_forwards());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_recurrence_back_float32, back<false>, bound_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_float32, normalize, bound_normalize());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_back_float32, normalize_back, bound_normalize_back());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_normalized_back_float32, normalize_rows_back, bound_normalize_back());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_added_normalized_float32, add_and_normalize, bound_add_and_normalize());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(textseq_added_normalized_back_float32, add_and_normalize_back,
                               bound_add_and_normalize_back());
